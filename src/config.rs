@@ -1,0 +1,397 @@
+//! Settings: file, environment, platform folders; secrets held apart and never printed.
+//!
+//! One TOML file describes every fabric. Precedence of credentials: a target's own, then `FABRIC_ORCH_USERNAME` and
+//! `FABRIC_ORCH_PASSWORD`, then the fabric's. Nothing here talks to a network, and no secret is ever written or shown: they are
+//! [`SecretString`]s, and the error of a line that holds one does not quote it.
+
+pub mod file;
+pub mod secret;
+
+use std::collections::BTreeMap;
+use std::path::{Path, PathBuf};
+use std::sync::Arc;
+use std::time::Duration;
+
+use secrecy::SecretString;
+use serde::{Deserialize, Serialize};
+
+pub use secret::Env;
+
+/// How careful to be.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Default, Serialize, Deserialize)]
+#[serde(rename_all = "lowercase")]
+pub enum Environment {
+    /// A toy: nothing depends on it.
+    Lab,
+    /// A rehearsal.
+    Staging,
+    /// The real thing; commits want the fabric's name typed. What a fabric is unless its settings say otherwise.
+    #[default]
+    Production,
+}
+
+impl Environment {
+    /// `lab`, `staging`, `production`.
+    pub fn as_str(self) -> &'static str {
+        match self {
+            Self::Lab => "lab",
+            Self::Staging => "staging",
+            Self::Production => "production",
+        }
+    }
+}
+
+/// User name and password of one target.
+#[derive(Clone, Debug)]
+pub struct Credentials {
+    /// User name.
+    pub username: String,
+    /// Password.
+    pub password: SecretString,
+}
+
+/// How a target is spoken to.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Security {
+    /// No TLS: an explicit choice.
+    Plaintext,
+    /// TLS, verified unless `skip_verify`.
+    Tls {
+        /// PEM file of the authority; `None` is the system's.
+        ca: Option<PathBuf>,
+        /// PEM files of our certificate and key, for mutual TLS.
+        identity: Option<(PathBuf, PathBuf)>,
+        /// Accept any certificate: for labs.
+        skip_verify: bool,
+        /// The name the certificate must hold, when it is not the host of the address.
+        server_name: Option<String>,
+    },
+}
+
+impl Security {
+    /// What the screens call it: `TLS`, `PLAINTEXT`, `TLS NOT VERIFIED`.
+    pub fn label(&self) -> &'static str {
+        match self {
+            Self::Plaintext => "PLAINTEXT",
+            Self::Tls { skip_verify: true, .. } => "TLS NOT VERIFIED",
+            Self::Tls { .. } => "TLS",
+        }
+    }
+}
+
+/// How one device is reached.
+#[derive(Clone, Debug)]
+pub struct Target {
+    /// `host:port` from the settings; `None` is the management address and gNMI port of intent.
+    pub address: Option<String>,
+    /// Who we are; `None` when nothing was given.
+    pub credentials: Option<Credentials>,
+    /// TLS or not.
+    pub security: Security,
+}
+
+/// Where intent is read.
+#[derive(Clone, Debug)]
+pub struct NetBox {
+    /// Base URL, without `/api`.
+    pub url: String,
+    /// API token.
+    pub token: Option<SecretString>,
+    /// Devices with this tag are ours; empty is every device.
+    pub tag: String,
+    /// PEM file of the authority; `None` is the system's.
+    pub ca: Option<PathBuf>,
+    /// How often the change log is asked.
+    pub poll: Duration,
+    /// One request may take as long.
+    pub timeout: Duration,
+    /// Other names of custom fields: ours → theirs.
+    pub fields: BTreeMap<String, String>,
+}
+
+/// How long things may take. All have defaults an operator rarely needs to touch.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Timing {
+    /// A device that neither connected nor synced by then is planned without (headless).
+    pub sync: Duration,
+    /// Nothing heard for so long: the stream is stale.
+    pub stale: Duration,
+    /// Time between reads of the running configuration and of command-line state.
+    pub cli: Duration,
+    /// Interval of counters.
+    pub sample: Duration,
+    /// A Set may take as long: EOS can need minutes under load.
+    pub set: Duration,
+    /// Health must come back within that after a wave.
+    pub settle: Duration,
+    /// How long writes stay allowed once armed.
+    pub arm: Duration,
+}
+
+impl Default for Timing {
+    fn default() -> Self {
+        Self {
+            sync: Duration::from_secs(30),
+            stale: Duration::from_secs(60),
+            cli: Duration::from_secs(15),
+            sample: Duration::from_secs(10),
+            set: Duration::from_secs(600),
+            settle: Duration::from_secs(60),
+            arm: Duration::from_secs(600),
+        }
+    }
+}
+
+/// Everything about one fabric, resolved: what the engine starts from.
+#[derive(Clone, Debug)]
+pub struct Settings {
+    /// The fabric's name.
+    pub fabric: Arc<str>,
+    /// How careful to be.
+    pub environment: Environment,
+    /// Whether writes may be armed at all: `--write`, or `write = true`.
+    pub may_write: bool,
+    /// Where intent is read.
+    pub netbox: NetBox,
+    /// What targets without settings of their own use.
+    pub target: Target,
+    /// Targets with settings of their own, by device name.
+    pub targets: BTreeMap<String, Target>,
+    /// Where the journal lives.
+    pub state: PathBuf,
+    /// Who works here: the name written to the journal.
+    pub user: String,
+    /// How long things may take.
+    pub timing: Timing,
+}
+
+impl Settings {
+    /// How a device is reached.
+    pub fn target(&self, device: &str) -> &Target {
+        self.targets.get(device).unwrap_or(&self.target)
+    }
+}
+
+/// What the command line says about settings.
+#[derive(Clone, Debug, Default)]
+pub struct Asked {
+    /// `--config`.
+    pub config: Option<PathBuf>,
+    /// `--fabric`.
+    pub fabric: Option<String>,
+    /// `--write`.
+    pub write: bool,
+    /// `--insecure`: plaintext for every target.
+    pub insecure: bool,
+    /// `--skip-verify`: any certificate for every target.
+    pub skip_verify: bool,
+}
+
+/// Why there are no settings.
+#[derive(Debug, thiserror::Error)]
+pub enum Error {
+    /// No file at all.
+    #[error("no settings: {} does not exist", .0.display())]
+    Missing(PathBuf),
+    /// It cannot be read.
+    #[error("settings {} cannot be read: {source}", path.display())]
+    Unreadable {
+        /// The file.
+        path: PathBuf,
+        /// Why.
+        source: std::io::Error,
+    },
+    /// It is no TOML, or has an unknown key or a wrong type.
+    #[error("settings {}, line {line}: {message}", path.display())]
+    Invalid {
+        /// The file.
+        path: PathBuf,
+        /// Counted from 1.
+        line: usize,
+        /// What is wrong, without any value of a secret.
+        message: String,
+    },
+    /// Keys contradict each other or one is missing.
+    #[error("settings {}: {message}", path.display())]
+    Contradiction {
+        /// The file.
+        path: PathBuf,
+        /// What is wrong, naming the keys.
+        message: String,
+    },
+    /// No fabric of that name.
+    #[error("no fabric `{asked}` in the settings; there are: {}", .known.join(", "))]
+    NoFabric {
+        /// What was asked for.
+        asked: String,
+        /// What there is.
+        known: Vec<String>,
+    },
+    /// Several fabrics and none chosen.
+    #[error("several fabrics in the settings and none chosen: {}", .0.join(", "))]
+    Ambiguous(Vec<String>),
+    /// A file with a secret that others may read.
+    #[error("secret file {} can be read by others (mode {mode:03o})", path.display())]
+    Exposed {
+        /// The file.
+        path: PathBuf,
+        /// Its mode.
+        mode: u32,
+    },
+    /// A file with a secret cannot be read.
+    #[error("secret file {} of `{key}` cannot be read: {source}", path.display())]
+    Secret {
+        /// The key that names it.
+        key: String,
+        /// The file.
+        path: PathBuf,
+        /// Why.
+        source: std::io::Error,
+    },
+    /// The platform has no folders for us.
+    #[error("this platform has no home folder to keep settings and the journal in")]
+    NoHome,
+}
+
+impl Error {
+    /// The next step, one line.
+    pub fn hint(&self) -> String {
+        match self {
+            Self::Missing(_) => "write one (README: configuration), give --config FILE, or try `fabric-orch lab`".into(),
+            Self::Unreadable { path, .. } | Self::Invalid { path, .. } | Self::Contradiction { path, .. } => {
+                format!("edit {}", path.display())
+            }
+            Self::NoFabric { .. } | Self::Ambiguous(_) => "choose with --fabric NAME, or set `default`".into(),
+            Self::Exposed { path, .. } => format!("chmod 600 {}", path.display()),
+            Self::Secret { .. } => "check the file's name and permissions".into(),
+            Self::NoHome => "give --config FILE and set FABRIC_ORCH_STATE to a folder".into(),
+        }
+    }
+}
+
+/// The platform's folders.
+fn folders() -> Result<directories::ProjectDirs, Error> {
+    directories::ProjectDirs::from("", "", "fabric-orch").ok_or(Error::NoHome)
+}
+
+/// Where the settings are unless `--config` says otherwise.
+pub fn default_path() -> Result<PathBuf, Error> {
+    Ok(folders()?.config_dir().join("config.toml"))
+}
+
+/// Where the journal is: `FABRIC_ORCH_STATE`, else the platform's data folder.
+pub fn state_folder(env: &Env) -> Result<PathBuf, Error> {
+    match env.get("FABRIC_ORCH_STATE") {
+        Some(folder) => Ok(PathBuf::from(folder)),
+        None => Ok(folders()?.data_dir().to_owned()),
+    }
+}
+
+/// Reads the settings of the fabric that was asked for.
+///
+/// # Errors
+/// Every way in which they can be missing, unreadable, wrong or exposed; see [`Error`].
+pub fn load(asked: &Asked, env: &Env) -> Result<Settings, Error> {
+    let path = match &asked.config {
+        Some(path) => path.clone(),
+        None => default_path()?,
+    };
+    let file = file::read(&path)?;
+    resolve(&file, &path, asked, env)
+}
+
+/// Settings for `discover` against bare addresses when there is no file: nothing but the environment and flags.
+pub fn without_file(asked: &Asked, env: &Env) -> Result<Settings, Error> {
+    let file = file::File::default();
+    resolve_fabric("-", &file::Fabric::default(), &file, Path::new("-"), asked, env)
+}
+
+fn resolve(file: &file::File, path: &Path, asked: &Asked, env: &Env) -> Result<Settings, Error> {
+    let known = || file.fabric.keys().cloned().collect::<Vec<_>>();
+    let name = match asked.fabric.as_ref().or(file.default.as_ref()) {
+        Some(name) => name.clone(),
+        None => match file.fabric.keys().collect::<Vec<_>>().as_slice() {
+            [] => return Err(Error::Contradiction { path: path.to_owned(), message: "no [fabric.NAME] table".into() }),
+            [only] => (*only).clone(),
+            _ => return Err(Error::Ambiguous(known())),
+        },
+    };
+    let Some(fabric) = file.fabric.get(&name) else {
+        return Err(Error::NoFabric { asked: name, known: known() });
+    };
+    resolve_fabric(&name, fabric, file, path, asked, env)
+}
+
+fn resolve_fabric(name: &str, fabric: &file::Fabric, file: &file::File, path: &Path, asked: &Asked, env: &Env) -> Result<Settings, Error> {
+    let wrong = |message: String| Error::Contradiction { path: path.to_owned(), message };
+    let here = path.parent().unwrap_or_else(|| Path::new("."));
+    let netbox = &fabric.netbox;
+    let token = match env.get("FABRIC_ORCH_NETBOX_TOKEN") {
+        Some(token) => Some(SecretString::from(token.to_owned())),
+        None => secret::one_of("netbox.token", netbox.token.as_ref(), netbox.token_file.as_deref(), here)
+            .map_err(|error| error.unwrap_or_else(|| wrong(format!("fabric.{name}.netbox: give `token` or `token_file`, not both"))))?,
+    };
+    let base = &fabric.gnmi;
+    let shared =
+        file::Gnmi { username: env.get("FABRIC_ORCH_USERNAME").map(str::to_owned).or_else(|| base.username.clone()), ..base.clone() };
+    let env_password = env.get("FABRIC_ORCH_PASSWORD").map(|text| SecretString::from(text.to_owned()));
+    let make = |label: &str, own: Option<&file::Target>| -> Result<Target, Error> {
+        let empty = file::Gnmi::default();
+        let mine = own.map_or(&empty, |target| &target.gnmi);
+        let problem =
+            |error: Option<Error>| error.unwrap_or_else(|| wrong(format!("{label}: give `password` or `password_file`, not both")));
+        let password = match secret::one_of("password", mine.password.as_ref(), mine.password_file.as_deref(), here).map_err(problem)? {
+            Some(password) => Some(password),
+            None => match &env_password {
+                Some(password) => Some(password.clone()),
+                None => secret::one_of("password", shared.password.as_ref(), shared.password_file.as_deref(), here).map_err(problem)?,
+            },
+        };
+        let username = mine.username.clone().or_else(|| shared.username.clone());
+        let credentials = match (username, password) {
+            (Some(username), Some(password)) => Some(Credentials { username, password }),
+            (None, None) => None,
+            (Some(_), None) => {
+                return Err(wrong(format!("{label}: `username` without a password; set password_file or FABRIC_ORCH_PASSWORD")));
+            }
+            (None, Some(_)) => return Err(wrong(format!("{label}: a password without `username`; set it or FABRIC_ORCH_USERNAME"))),
+        };
+        let security = file::security(mine, &shared, asked, here).map_err(|message| wrong(format!("{label}: {message}")))?;
+        Ok(Target { address: own.and_then(|target| target.address.clone()), credentials, security })
+    };
+    let target = make(&format!("fabric.{name}.gnmi"), None)?;
+    let targets = fabric
+        .targets
+        .iter()
+        .map(|(device, own)| Ok((device.clone(), make(&format!("fabric.{name}.targets.{device}"), Some(own))?)))
+        .collect::<Result<_, Error>>()?;
+    let state = match (env.get("FABRIC_ORCH_STATE"), &file.state) {
+        (None, Some(folder)) => here.join(folder),
+        _ => state_folder(env)?,
+    };
+    let user = ["FABRIC_ORCH_USER", "USER", "LOGNAME", "USERNAME"].iter().find_map(|key| env.get(key));
+    // A container has no USER; the number still says who, and is what its log would say.
+    let user = user.map_or_else(|| format!("uid {}", rustix::process::getuid().as_raw()), str::to_owned);
+    Ok(Settings {
+        fabric: Arc::from(name),
+        environment: fabric.environment,
+        may_write: fabric.write || asked.write,
+        netbox: NetBox {
+            url: netbox.url.trim_end_matches('/').to_owned(),
+            token,
+            tag: netbox.tag.clone().unwrap_or_default(),
+            ca: netbox.ca.as_ref().map(|ca| here.join(ca)),
+            poll: Duration::from_secs(netbox.poll_seconds.unwrap_or(5).max(1)),
+            timeout: Duration::from_secs(netbox.timeout_seconds.unwrap_or(60).max(1)),
+            fields: netbox.fields.clone(),
+        },
+        target,
+        targets,
+        state,
+        user,
+        timing: fabric.timing.resolve(),
+    })
+}
+
+#[cfg(test)]
+mod tests;

@@ -1,0 +1,221 @@
+//! The settings file as written: TOML, every key known, nothing resolved yet.
+
+use std::collections::BTreeMap;
+use std::path::{Path, PathBuf};
+use std::time::Duration;
+
+use secrecy::SecretString;
+use serde::Deserialize;
+
+use super::{Asked, Environment, Error, Security, Timing};
+
+/// The whole file.
+#[derive(Clone, Debug, Default, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct File {
+    /// The fabric taken when none is asked for.
+    pub default: Option<String>,
+    /// Folder of the journal, relative to the file. The lab keeps its journal beside its settings so.
+    pub state: Option<PathBuf>,
+    /// Every fabric by name.
+    #[serde(default)]
+    pub fabric: BTreeMap<String, Fabric>,
+}
+
+/// `[fabric.NAME]`
+#[derive(Clone, Debug, Default, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Fabric {
+    /// `lab`, `staging`, `production` (the default).
+    #[serde(default)]
+    pub environment: Environment,
+    /// Whether writes may be armed without `--write`.
+    #[serde(default)]
+    pub write: bool,
+    /// Where intent is read.
+    #[serde(default)]
+    pub netbox: NetBox,
+    /// What all targets share.
+    #[serde(default)]
+    pub gnmi: Gnmi,
+    /// What single targets have of their own.
+    #[serde(default)]
+    pub targets: BTreeMap<String, Target>,
+    /// Times.
+    #[serde(default)]
+    pub timing: Times,
+}
+
+/// `[fabric.NAME.netbox]`
+#[derive(Clone, Debug, Default, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct NetBox {
+    /// Base URL.
+    pub url: String,
+    /// API token.
+    pub token: Option<SecretString>,
+    /// File with the API token, mode 0600.
+    pub token_file: Option<PathBuf>,
+    /// Devices with this tag are ours.
+    pub tag: Option<String>,
+    /// PEM file of the authority.
+    pub ca: Option<PathBuf>,
+    /// Seconds between looks at the change log.
+    pub poll_seconds: Option<u64>,
+    /// Seconds one request may take.
+    pub timeout_seconds: Option<u64>,
+    /// Custom fields of other names: ours = "theirs".
+    #[serde(default)]
+    pub fields: BTreeMap<String, String>,
+}
+
+/// `[fabric.NAME.gnmi]`, and the same keys in a target's table.
+#[derive(Clone, Debug, Default, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Gnmi {
+    /// User name.
+    pub username: Option<String>,
+    /// Password.
+    pub password: Option<SecretString>,
+    /// File with the password, mode 0600.
+    pub password_file: Option<PathBuf>,
+    /// Plaintext.
+    pub insecure: Option<bool>,
+    /// TLS with any certificate.
+    pub skip_verify: Option<bool>,
+    /// PEM file of the authority.
+    pub ca: Option<PathBuf>,
+    /// PEM file of our certificate.
+    pub cert: Option<PathBuf>,
+    /// PEM file of our key.
+    pub key: Option<PathBuf>,
+    /// The name the certificate must hold.
+    pub server_name: Option<String>,
+}
+
+/// `[fabric.NAME.targets.DEVICE]`. Spelled out because `flatten` and `deny_unknown_fields` do not go together.
+#[derive(Clone, Debug, Default)]
+pub struct Target {
+    /// `host:port`.
+    pub address: Option<String>,
+    /// Its own keys of [`Gnmi`].
+    pub gnmi: Gnmi,
+}
+
+impl<'de> Deserialize<'de> for Target {
+    fn deserialize<D: serde::Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+        #[derive(Deserialize)]
+        #[serde(deny_unknown_fields)]
+        struct Flat {
+            address: Option<String>,
+            username: Option<String>,
+            password: Option<SecretString>,
+            password_file: Option<PathBuf>,
+            insecure: Option<bool>,
+            skip_verify: Option<bool>,
+            ca: Option<PathBuf>,
+            cert: Option<PathBuf>,
+            key: Option<PathBuf>,
+            server_name: Option<String>,
+        }
+        let flat = Flat::deserialize(deserializer)?;
+        Ok(Self {
+            address: flat.address,
+            gnmi: Gnmi {
+                username: flat.username,
+                password: flat.password,
+                password_file: flat.password_file,
+                insecure: flat.insecure,
+                skip_verify: flat.skip_verify,
+                ca: flat.ca,
+                cert: flat.cert,
+                key: flat.key,
+                server_name: flat.server_name,
+            },
+        })
+    }
+}
+
+/// `[fabric.NAME.timing]`, all in seconds.
+#[derive(Clone, Debug, Default, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Times {
+    /// Headless: a device that is not synced by then is planned without.
+    pub sync: Option<u64>,
+    /// Silence that makes a stream stale.
+    pub stale: Option<u64>,
+    /// Between reads of the running configuration.
+    pub cli: Option<u64>,
+    /// Between counters.
+    pub sample: Option<u64>,
+    /// For a Set.
+    pub set: Option<u64>,
+    /// For health to come back after a wave.
+    pub settle: Option<u64>,
+    /// Writes stay allowed.
+    pub arm: Option<u64>,
+}
+
+impl Times {
+    /// With the defaults filled in; nothing is shorter than a second.
+    pub fn resolve(&self) -> Timing {
+        let or = |asked: Option<u64>, default: Duration| asked.map_or(default, |seconds| Duration::from_secs(seconds.max(1)));
+        let default = Timing::default();
+        Timing {
+            sync: or(self.sync, default.sync),
+            stale: or(self.stale, default.stale),
+            cli: or(self.cli, default.cli),
+            sample: or(self.sample, default.sample),
+            set: or(self.set, default.set),
+            settle: or(self.settle, default.settle),
+            arm: or(self.arm, default.arm),
+        }
+    }
+}
+
+/// Reads and parses the file; errors name the line and never quote a secret.
+pub fn read(path: &Path) -> Result<File, Error> {
+    let text = std::fs::read_to_string(path).map_err(|source| match source.kind() {
+        std::io::ErrorKind::NotFound => Error::Missing(path.to_owned()),
+        _ => Error::Unreadable { path: path.to_owned(), source },
+    })?;
+    parse(&text, path)
+}
+
+/// Parses the text of the file at `path`.
+pub fn parse(text: &str, path: &Path) -> Result<File, Error> {
+    toml::from_str(text).map_err(|error| {
+        let at = error.span().map_or(0, |span| span.start.min(text.len()));
+        let before = text.get(..at).unwrap_or_default();
+        let line = before.matches('\n').count() + 1;
+        let quoted = text.lines().nth(line - 1).unwrap_or_default();
+        // toml's messages quote the value that does not fit: the line of a secret gets a message of its own.
+        let key = quoted.split('=').next().unwrap_or_default().trim();
+        let message = if ["password", "token"].contains(&key) {
+            format!("`{key}` must be a text in quotes")
+        } else {
+            error.message().trim().replace('\n', "; ")
+        };
+        Error::Invalid { path: path.to_owned(), line, message }
+    })
+}
+
+/// What a target's keys over the fabric's keys over the flags mean.
+pub fn security(own: &Gnmi, shared: &Gnmi, asked: &Asked, here: &Path) -> Result<Security, String> {
+    let plaintext = asked.insecure || own.insecure.or(shared.insecure).unwrap_or(false);
+    let skip_verify = asked.skip_verify || own.skip_verify.or(shared.skip_verify).unwrap_or(false);
+    let pick = |mine: &Option<PathBuf>, theirs: &Option<PathBuf>| mine.as_ref().or(theirs.as_ref()).map(|file| here.join(file));
+    let (ca, cert, key) = (pick(&own.ca, &shared.ca), pick(&own.cert, &shared.cert), pick(&own.key, &shared.key));
+    if plaintext && !asked.insecure && (skip_verify || ca.is_some() || cert.is_some() || key.is_some()) {
+        return Err("`insecure` is plaintext: it goes with none of `skip_verify`, `ca`, `cert`, `key`".into());
+    }
+    let identity = match (cert, key) {
+        (Some(cert), Some(key)) => Some((cert, key)),
+        (None, None) => None,
+        _ => return Err("`cert` and `key` go together".into()),
+    };
+    if plaintext {
+        return Ok(Security::Plaintext);
+    }
+    Ok(Security::Tls { ca, identity, skip_verify, server_name: own.server_name.clone().or_else(|| shared.server_name.clone()) })
+}

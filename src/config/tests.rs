@@ -1,0 +1,130 @@
+use super::*;
+use secrecy::ExposeSecret as _;
+
+const LAB: &str = r#"
+default = "lab"
+[fabric.lab]
+environment = "lab"
+write = true
+[fabric.lab.netbox]
+url = "http://127.0.0.1:8900/"
+token = "sesame-token"
+tag = "evpn-fabric"
+[fabric.lab.gnmi]
+username = "admin"
+password = "sesame-password"
+insecure = true
+[fabric.lab.targets.leaf1]
+address = "127.0.0.1:6031"
+[fabric.lab.targets.leaf2]
+address = "127.0.0.1:6032"
+username = "kim"
+password = "other"
+insecure = false
+skip_verify = true
+"#;
+
+fn load_text(text: &str, asked: &Asked, env: &Env) -> Result<Settings, Error> {
+    let folder = tempfile::tempdir().unwrap();
+    let path = folder.path().join("config.toml");
+    std::fs::write(&path, text).unwrap();
+    load(&Asked { config: Some(path), ..asked.clone() }, env)
+}
+
+fn env() -> Env {
+    Env::of([("FABRIC_ORCH_STATE", "/nowhere/state"), ("USER", "kim")])
+}
+
+#[test]
+fn resolves_the_lab() {
+    let settings = load_text(LAB, &Asked::default(), &env()).unwrap();
+    assert_eq!((&*settings.fabric, settings.environment, settings.may_write), ("lab", Environment::Lab, true));
+    assert_eq!(settings.netbox.url, "http://127.0.0.1:8900");
+    assert_eq!(settings.user, "kim");
+    let leaf1 = settings.target("leaf1");
+    assert_eq!(leaf1.address.as_deref(), Some("127.0.0.1:6031"));
+    assert_eq!(leaf1.credentials.as_ref().unwrap().password.expose_secret(), "sesame-password");
+    assert_eq!(leaf1.security.label(), "PLAINTEXT");
+    let leaf2 = settings.target("leaf2");
+    assert_eq!(leaf2.credentials.as_ref().unwrap().username, "kim");
+    assert_eq!(leaf2.security.label(), "TLS NOT VERIFIED");
+    assert_eq!(settings.target("leaf9").address, None);
+}
+
+#[test]
+fn environment_beats_the_fabric_and_loses_to_the_target() {
+    let env = Env::of([
+        ("FABRIC_ORCH_STATE", "/nowhere/state"),
+        ("FABRIC_ORCH_PASSWORD", "from-env"),
+        ("FABRIC_ORCH_USERNAME", "robot"),
+        ("FABRIC_ORCH_NETBOX_TOKEN", "token-env"),
+    ]);
+    let settings = load_text(LAB, &Asked::default(), &env).unwrap();
+    let of = |device: &str| {
+        let credentials = settings.target(device).credentials.clone().unwrap();
+        (credentials.username, credentials.password.expose_secret().to_owned())
+    };
+    assert_eq!(of("leaf1"), ("robot".into(), "from-env".into()));
+    assert_eq!(of("leaf2"), ("kim".into(), "other".into()));
+    assert_eq!(settings.netbox.token.as_ref().unwrap().expose_secret(), "token-env");
+}
+
+#[test]
+fn no_secret_is_shown() {
+    let settings = load_text(LAB, &Asked::default(), &env()).unwrap();
+    let text = format!("{settings:?}");
+    assert!(!text.contains("sesame") && !text.contains("other"), "{text}");
+    let wrong = LAB.replace("password = \"sesame-password\"", "password = 12345678");
+    let error = load_text(&wrong, &Asked::default(), &env()).unwrap_err().to_string();
+    assert!(error.contains("password") && !error.contains("12345678"), "{error}");
+}
+
+#[test]
+fn unknown_keys_are_named_with_their_line() {
+    let wrong = LAB.replace("tag = \"evpn-fabric\"", "tga = \"evpn-fabric\"");
+    let error = load_text(&wrong, &Asked::default(), &env()).unwrap_err();
+    assert!(matches!(&error, Error::Invalid { line: 9, message, .. } if message.contains("tga")), "{error}");
+    let wrong = LAB.replace("address = \"127.0.0.1:6031\"", "adress = \"127.0.0.1:6031\"");
+    let error = load_text(&wrong, &Asked::default(), &env()).unwrap_err();
+    assert!(matches!(&error, Error::Invalid { line: 15, message, .. } if message.contains("adress")), "{error}");
+}
+
+#[cfg(unix)]
+#[test]
+fn secret_files_must_be_private() {
+    use std::os::unix::fs::PermissionsExt as _;
+    let folder = tempfile::tempdir().unwrap();
+    let (path, secret) = (folder.path().join("config.toml"), folder.path().join("pw"));
+    std::fs::write(&path, LAB.replace("password = \"sesame-password\"", "password_file = \"pw\"")).unwrap();
+    std::fs::write(&secret, "from-file\n").unwrap();
+    std::fs::set_permissions(&secret, std::fs::Permissions::from_mode(0o644)).unwrap();
+    let asked = Asked { config: Some(path), ..Asked::default() };
+    let error = load(&asked, &env()).unwrap_err();
+    assert!(matches!(error, Error::Exposed { mode: 0o644, .. }), "{error}");
+    assert!(error.hint().contains("chmod 600"));
+    std::fs::set_permissions(&secret, std::fs::Permissions::from_mode(0o600)).unwrap();
+    let settings = load(&asked, &env()).unwrap();
+    assert_eq!(settings.target("leaf1").credentials.as_ref().unwrap().password.expose_secret(), "from-file");
+}
+
+#[test]
+fn contradictions_and_choices() {
+    let both = LAB.replace("password = \"sesame-password\"", "password = \"a\"\npassword_file = \"b\"");
+    assert!(load_text(&both, &Asked::default(), &env()).unwrap_err().to_string().contains("not both"));
+    let half = LAB.replace("skip_verify = true", "cert = \"c.pem\"");
+    assert!(load_text(&half, &Asked::default(), &env()).unwrap_err().to_string().contains("go together"));
+    let asked = Asked { fabric: Some("dc9".into()), ..Asked::default() };
+    assert!(load_text(LAB, &asked, &env()).unwrap_err().to_string().contains("there are: lab"));
+    let missing = Asked { config: Some("/nowhere/at/all.toml".into()), ..Asked::default() };
+    assert!(matches!(load(&missing, &env()), Err(Error::Missing(_))));
+    let two = format!("{}\n[fabric.dc2.netbox]\nurl = \"http://x\"\n", LAB.replace("default = \"lab\"", ""));
+    assert!(matches!(load_text(&two, &Asked::default(), &env()), Err(Error::Ambiguous(names)) if names.len() == 2));
+}
+
+#[test]
+fn a_fabric_is_production_and_read_only_unless_it_says_otherwise() {
+    let settings = load_text("[fabric.dc1.netbox]\nurl = \"http://x\"\n", &Asked::default(), &env()).unwrap();
+    assert_eq!((settings.environment, settings.may_write), (Environment::Production, false));
+    let asked = Asked { write: true, ..Asked::default() };
+    assert!(load_text("[fabric.dc1.netbox]\nurl = \"http://x\"\n", &asked, &env()).unwrap().may_write);
+}

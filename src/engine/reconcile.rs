@@ -1,0 +1,192 @@
+//! From what is observed and wanted to differences, stage and plan: the glue between the loop and the pure core.
+
+use std::collections::{BTreeMap, BTreeSet};
+use std::sync::Arc;
+
+use crate::diff::catalog::Catalog;
+use crate::diff::change::{Change, ChangeKey, Severity};
+use crate::diff::compare::Sides;
+use crate::intent::Fabric;
+use crate::plan::model::{FORMAT, Plan, UnknownDevice};
+use crate::plan::{self, DevicePart, PlanInput, guard, stage};
+use crate::store::drift::Drift;
+use crate::store::now;
+
+use super::core::Core;
+use super::device::{Device, Moved};
+use super::snapshot::Tally;
+
+/// The plan before anything is known.
+pub(super) fn empty(fabric: &str) -> Plan {
+    let mut plan = Plan {
+        format: FORMAT.into(),
+        hash: String::new(),
+        fabric: fabric.to_owned(),
+        made: 0,
+        in_sync: false,
+        steps: Vec::new(),
+        waves: Vec::new(),
+        blocked: Vec::new(),
+        unknown: Vec::new(),
+        findings: Vec::new(),
+    };
+    plan.hash = plan::json::hash(&plan);
+    plan
+}
+
+/// Compares one device; says what moved since the last time.
+pub(super) fn compare(device: &mut Device, catalog: &Catalog) -> Moved {
+    let Some(desired) = device.desired.clone().filter(|_| device.comparable()) else {
+        if device.changes.take().is_some() {
+            device.dirty.view = true;
+        }
+        device.findings.clear();
+        return Moved::default();
+    };
+    let sides =
+        Sides { desired: &desired.tree, exhaustive: &desired.exhaustive, observed: &device.observed, applied: Some(&device.applied) };
+    let diff = device.differ.update(catalog, &sides);
+    let tally = Tally { equal: diff.tally.equal, foreign: diff.tally.foreign, protected: diff.tally.protected };
+    let found = diff.changes.clone();
+    if device.foreign.len() != diff.foreign.len()
+        || device.foreign.iter().zip(&diff.foreign).any(|(have, new)| have.0 != new.0 || have.1 != new.1.to_string())
+    {
+        device.foreign = Arc::new(diff.foreign.iter().map(|(path, value)| (Arc::clone(path), value.to_string())).collect());
+        device.dirty.view = true;
+    }
+    device.findings = diff.findings.clone();
+    if device.tally != tally {
+        device.tally = tally;
+        device.dirty.view = true;
+    }
+    device.settle(&found)
+}
+
+/// What moved, in a line a device.
+pub(super) fn words(device: &Arc<str>, moved: &Moved) -> Vec<(Arc<str>, Severity, String)> {
+    let mut said = Vec::new();
+    match moved.appeared.as_slice() {
+        [] => {}
+        [only] => said.push((Arc::clone(device), Severity::Warning, format!("drift +1 {} {}", only.entry, only.path.name()))),
+        [first, ..] => {
+            said.push((
+                Arc::clone(device),
+                Severity::Warning,
+                format!("drift +{} {} {} and more", moved.appeared.len(), first.entry, first.path.name()),
+            ));
+        }
+    }
+    if !moved.cleared.is_empty() {
+        said.push((Arc::clone(device), Severity::Info, format!("drift -{}", moved.cleared.len())));
+    }
+    said
+}
+
+/// A difference as the journal keeps it.
+pub(super) fn event(change: &Change, by: &str) -> Drift {
+    Drift {
+        device: change.device.to_string(),
+        path: change.path.to_string(),
+        kind: change.kind.to_string(),
+        desired: change.desired.as_ref().map(ToString::to_string),
+        observed: change.observed.as_ref().map(ToString::to_string),
+        changed_by: by.to_owned(),
+        appeared: now(),
+        cleared: None,
+    }
+}
+
+/// Every difference there is, of devices that can be spoken of.
+pub(super) fn changes(core: &Core) -> Vec<Change> {
+    core.devices
+        .values()
+        .filter(|device| device.unknown().is_none())
+        .flat_map(|device| device.changes.iter().flat_map(|changes| changes.iter().cloned()))
+        .collect()
+}
+
+/// What is picked and what that needs.
+pub(super) fn closure(every: &[Change], picked: &BTreeSet<ChangeKey>) -> (BTreeSet<ChangeKey>, BTreeMap<ChangeKey, ChangeKey>) {
+    let closed = stage::closure(every, picked);
+    (closed.staged, closed.pulled_in)
+}
+
+/// Takes changes, and what needs them, out of what is picked.
+pub(super) fn unstage(every: &[Change], staged: &BTreeSet<ChangeKey>, picked: &mut BTreeSet<ChangeKey>, keys: Vec<ChangeKey>) {
+    let left = stage::without(every, staged, &keys.into_iter().collect());
+    picked.retain(|key| left.contains(key));
+}
+
+/// The plan, of all or of what is staged.
+pub(super) fn plan(core: &Core, staged: Option<&BTreeSet<ChangeKey>>, made: u64) -> Plan {
+    let Some(fabric) = &core.fabric else { return empty(&core.settings.fabric) };
+    let unknown: Vec<UnknownDevice> = core.devices.values().filter_map(Device::unknown).collect();
+    let parts: Vec<DevicePart<'_>> = core
+        .devices
+        .values()
+        .filter(|device| !unknown.iter().any(|unknown| unknown.device == *device.name()))
+        .filter_map(|device| {
+            Some(DevicePart {
+                name: Arc::clone(device.name()),
+                changes: device.changes.as_deref()?,
+                desired: &device.desired.as_ref()?.tree,
+                observed: &device.observed,
+                mlag_down: device.mlag.as_ref().map(|mlag| mlag.words() != "active"),
+                maintenance: device.desired.as_ref()?.maintenance,
+                held: &device.desired.as_ref()?.held,
+            })
+        })
+        .collect();
+    let findings = core.findings();
+    plan::build(&PlanInput {
+        fabric: &core.settings.fabric,
+        made,
+        devices: &fabric.devices,
+        parts: &parts,
+        unknown: &unknown,
+        findings: &findings,
+        schema: &core.schema,
+        staged,
+        overrides: &core.overrides,
+    })
+}
+
+/// A plan that says what the one before says keeps its hash, so that what was reviewed can be committed.
+pub(super) fn keep(before: &Arc<Plan>, make: impl Fn(u64) -> Plan) -> Arc<Plan> {
+    let same = make(before.made);
+    if same.hash == before.hash {
+        return Arc::clone(before);
+    }
+    Arc::new(make(now()))
+}
+
+/// How many objects of each kind intent holds.
+pub(super) fn counts(fabric: &Fabric) -> guard::Counts {
+    [
+        ("devices", fabric.devices.len()),
+        ("interfaces", fabric.interfaces.len()),
+        ("addresses", fabric.addresses.len()),
+        ("VLANs", fabric.vlans.len()),
+        ("VRFs", fabric.vrfs.len()),
+        ("L2VPNs", fabric.l2vpns.len()),
+        ("peer groups", fabric.peer_groups.len()),
+        ("BGP sessions", fabric.sessions.len()),
+        ("prefix lists", fabric.prefix_lists.len()),
+        ("routing policies", fabric.policies.len()),
+    ]
+    .into_iter()
+    .map(|(kind, count)| (kind.to_owned(), count))
+    .collect()
+}
+
+/// The name under which shrunk intent is accepted.
+pub(super) const SHRANK: &str = "intent-shrank";
+
+/// Why new intent may not replace the one before.
+pub(super) fn shrunk(before: &guard::Counts, after: &Fabric) -> Option<String> {
+    let found = guard::shrink(before, &counts(after));
+    let said: Vec<_> = found.iter().map(|finding| finding.message.clone()).collect();
+    (!said.is_empty()).then(|| {
+        format!("intent shrank and is not taken, or it would become deletes: {}; check NetBox and the token's permissions; if it was meant, accept it by name: {SHRANK}", said.join(", "))
+    })
+}

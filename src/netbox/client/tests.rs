@@ -1,0 +1,252 @@
+use std::collections::HashMap;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicUsize, Ordering};
+
+use axum::Router;
+use axum::extract::{Request, State};
+use axum::http::{HeaderValue as AxumHeader, StatusCode};
+use axum::response::{IntoResponse, Response};
+
+use super::*;
+
+/// A NetBox that is asked by path: answers are made by `answer(path, query pairs, how often this path was asked)`.
+type Answer = dyn Fn(&str, &HashMap<String, String>, usize) -> (u16, &'static str, String) + Send + Sync;
+
+struct Fake {
+    answer: Box<Answer>,
+    asked: Mutex<HashMap<String, usize>>,
+    total: AtomicUsize,
+    token: Mutex<Vec<String>>,
+}
+
+async fn handle(State(fake): State<Arc<Fake>>, request: Request) -> Response {
+    let path = request.uri().path().to_owned();
+    let query = request.uri().query().unwrap_or_default();
+    let pairs = query.split('&').filter_map(|pair| pair.split_once('=')).map(|(key, value)| (key.to_owned(), value.to_owned())).collect();
+    let header = request.headers().get("authorization").and_then(|value| value.to_str().ok()).unwrap_or_default();
+    fake.token.lock().unwrap().push(header.to_owned());
+    fake.total.fetch_add(1, Ordering::SeqCst);
+    let times = {
+        let mut asked = fake.asked.lock().unwrap();
+        let times = asked.entry(path.clone()).or_default();
+        *times += 1;
+        *times
+    };
+    let (status, kind, body) = (fake.answer)(&path, &pairs, times);
+    let mut response = (StatusCode::from_u16(status).unwrap(), body).into_response();
+    response.headers_mut().insert("content-type", AxumHeader::from_static(kind));
+    response
+}
+
+async fn start(
+    answer: impl Fn(&str, &HashMap<String, String>, usize) -> (u16, &'static str, String) + Send + Sync + 'static,
+) -> (String, Arc<Fake>) {
+    let fake = Arc::new(Fake { answer: Box::new(answer), asked: Mutex::default(), total: AtomicUsize::new(0), token: Mutex::default() });
+    let listener = tokio::net::TcpListener::bind("127.0.0.1:0").await.unwrap();
+    let url = format!("http://{}", listener.local_addr().unwrap());
+    let app = Router::new().fallback(handle).with_state(Arc::clone(&fake));
+    tokio::spawn(async move { axum::serve(listener, app).await });
+    (url, fake)
+}
+
+const JSON: &str = "application/json";
+
+fn list(rows: &[String]) -> String {
+    format!(r#"{{"count":{},"next":null,"previous":null,"results":[{}]}}"#, rows.len(), rows.join(","))
+}
+
+fn device(id: u64) -> String {
+    format!(
+        r#"{{"id":{id},"name":"leaf{id}","role":{{"slug":"leaf"}},"site":{{"slug":"dc"}},"status":"active","tags":[{{"slug":"evpn-fabric"}}],"custom_fields":{{"asn":65001,"router_id":"10.0.0.{id}"}},"config_context":{{}}}}"#
+    )
+}
+
+fn change(id: u64, kind: &str, object: u64) -> String {
+    format!(r#"{{"id":{id},"time":"2026-11-22T09:20:02Z","user_name":"ann","changed_object_type":"{kind}","changed_object_id":{object}}}"#)
+}
+
+/// One device, a change log at 7, nothing else.
+fn plain(path: &str, query: &HashMap<String, String>) -> (u16, &'static str, String) {
+    match path {
+        "/api/dcim/devices/" => (200, JSON, list(&[device(1)])),
+        "/api/core/object-changes/" if query.contains_key("start") => (200, JSON, r#"{"count":null,"next":null,"results":[]}"#.into()),
+        "/api/core/object-changes/" => (200, JSON, list(&[change(7, "dcim.device", 1)])),
+        _ => (200, JSON, list(&[])),
+    }
+}
+
+fn client(url: &str) -> Client {
+    Client::new(Settings::new(url, "nbt_key.secret".into())).unwrap()
+}
+
+#[tokio::test]
+async fn a_read_is_whole_and_knows_who_changed_what() {
+    let (url, fake) = start(|path, query, _| plain(path, query)).await;
+    let heard = AtomicUsize::new(0);
+    let read = client(&url).read(|_| _ = heard.fetch_add(1, Ordering::SeqCst)).await.unwrap();
+    assert_eq!(read.last_change_id, Some(7));
+    assert_eq!((read.calls.len(), heard.load(Ordering::SeqCst)), (18, 18), "change log twice, devices, 15 lists");
+    let origin = &read.fabric.devices[0].origin;
+    assert_eq!((origin.object.as_str(), origin.user.as_deref()), ("device leaf1 #1", Some("ann")));
+    assert_eq!(origin.url, format!("{url}/dcim/devices/1/"));
+    assert!(fake.token.lock().unwrap().iter().all(|header| header == "Bearer nbt_key.secret"));
+    assert!(read.calls.iter().all(|call| !format!("{call:?}").contains("secret") && call.status == 200));
+}
+
+#[tokio::test]
+async fn tokens_without_the_prefix_are_of_the_first_kind() {
+    let (url, fake) = start(|path, query, _| plain(path, query)).await;
+    Client::new(Settings::new(format!("{url}/"), "0123456789".into())).unwrap().read(|_| {}).await.unwrap();
+    assert!(fake.token.lock().unwrap().iter().all(|header| header == "Token 0123456789"));
+    for (url, token) in [("ftp://x", "t"), ("nonsense", "t"), ("http://x", ""), ("http://x", "a\nb")] {
+        let error = Client::new(Settings::new(url, token.into())).unwrap_err();
+        assert!(matches!(error, Error::Settings { .. }), "{url} {token}: {error}");
+    }
+}
+
+#[tokio::test]
+async fn pages_are_followed_by_count_and_missing_rows_reject_the_read() {
+    let vlan = |id: usize| format!(r#"{{"id":{id},"vid":{},"name":"v{id}","group":null,"status":"active","custom_fields":{{}}}}"#, id + 1);
+    let paged = move |query: &HashMap<String, String>, shown: usize| {
+        let offset: usize = query["offset"].parse().unwrap();
+        // The server cuts the page at 2 whatever is asked for.
+        let rows: Vec<String> = (offset..(offset + 2).min(shown)).map(vlan).collect();
+        let next = if offset + 2 < 5 { r#""http://elsewhere:1/api/""# } else { "null" };
+        (200, JSON, format!(r#"{{"count":5,"next":{next},"results":[{}]}}"#, rows.join(",")))
+    };
+    let (url, _) = start(move |path, query, _| if path == "/api/ipam/vlans/" { paged(query, 5) } else { plain(path, query) }).await;
+    let read = client(&url).read(|_| {}).await.unwrap();
+    assert_eq!(read.fabric.vlans.iter().map(|vlan| vlan.id).collect::<Vec<_>>(), [0, 1, 2, 3, 4]);
+    let (url, _) = start(move |path, query, _| if path == "/api/ipam/vlans/" { paged(query, 4) } else { plain(path, query) }).await;
+    let error = client(&url).read(|_| {}).await.unwrap_err();
+    assert!(matches!(error, Error::Truncated { got: 4, count: 5, .. }), "{error}");
+}
+
+#[tokio::test]
+async fn every_failure_has_its_name() {
+    let case = |status: u16, kind: &'static str, body: &'static str| async move {
+        let (url, fake) =
+            start(move |path, query, _| if path == "/api/ipam/vrfs/" { (status, kind, body.into()) } else { plain(path, query) }).await;
+        let error = client(&url).read(|_| {}).await.unwrap_err();
+        assert!(!error.hint().is_empty() && !error.code().is_empty());
+        let times = fake.asked.lock().unwrap()["/api/ipam/vrfs/"];
+        (error, times)
+    };
+    let (error, times) = case(403, JSON, r#"{"detail":"Invalid v2 token"}"#).await;
+    assert!(matches!(&error, Error::Denied { text, .. } if text == "Invalid v2 token"), "{error}");
+    assert_eq!(times, 1);
+    let (error, _) = case(200, "text/html; charset=utf-8", "<html><h1>Log in</h1></html>").await;
+    assert!(matches!(error, Error::NotJson { status: 200, .. }), "{error}");
+    let (error, _) = case(404, "text/html", "<html>").await;
+    assert!(matches!(error, Error::NotJson { status: 404, .. }), "{error}");
+    let (error, times) = case(500, "text/html", "<html><title>Server Error</title></html>").await;
+    assert!(matches!(&error, Error::ServerError { status: 500, text, .. } if text == "Server Error"), "{error}");
+    assert_eq!(times, 1, "an error of NetBox itself is not asked again");
+    let (error, times) = case(503, "text/html", "").await;
+    assert!(matches!(error, Error::ServerError { status: 503, .. }), "{error}");
+    assert_eq!(times, TRIES);
+    let (error, _) = case(301, "text/html", "").await;
+    assert!(matches!(error, Error::ServerError { status: 301, .. }), "{error}");
+    let (error, _) = case(200, JSON, r#"{"count":1,"next":null,"results":[{"id":5,"name":17,"url":"http://x/api/ipam/vrfs/5/"}]}"#).await;
+    assert!(matches!(&error, Error::BadObject { object, url, .. } if object.contains("#5") && url.ends_with("/vrfs/5/")), "{error}");
+    let (error, _) = case(200, JSON, r#"{"count":1"#).await;
+    assert!(matches!(error, Error::BadObject { .. }), "{error}");
+}
+
+#[tokio::test]
+async fn what_breaks_for_a_moment_is_asked_again() {
+    let (url, fake) = start(|path, query, times| match path {
+        "/api/ipam/vrfs/" if times < 3 => (502, "text/html", "<html>Bad Gateway</html>".into()),
+        _ => plain(path, query),
+    })
+    .await;
+    let read = client(&url).read(|_| {}).await.unwrap();
+    assert_eq!(fake.asked.lock().unwrap()["/api/ipam/vrfs/"], 3);
+    assert_eq!(read.calls.iter().filter(|call| call.status == 502).count(), 2, "the log shows every try");
+}
+
+#[tokio::test]
+async fn nobody_at_home_is_unreachable_and_slow_is_a_timeout() {
+    let listener = tokio::net::TcpListener::bind("127.0.0.1:0").await.unwrap();
+    let url = format!("http://{}", listener.local_addr().unwrap());
+    let mut settings = Settings::new(&url, "nbt_key.secret".into());
+    settings.timeout = Duration::from_millis(200);
+    let error = Client::new(settings).unwrap().read(|_| {}).await.unwrap_err();
+    assert!(matches!(error, Error::Timeout { .. }), "{error}");
+    drop(listener);
+    let error = client(&url).read(|_| {}).await.unwrap_err();
+    assert!(matches!(&error, Error::Unreachable { reason, .. } if reason.contains("refused")), "{error}");
+}
+
+#[tokio::test]
+async fn an_edit_during_the_read_reads_again_and_a_foreign_one_does_not() {
+    let edits = |kind: &'static str, until: usize| {
+        move |path: &str, query: &HashMap<String, String>, times: usize| match path {
+            "/api/core/object-changes/" if query.contains_key("start") => {
+                let id = 7 + times as u64;
+                let rows = if times / 2 <= until { change(id, kind, 9) } else { String::new() };
+                (200, JSON, format!(r#"{{"count":null,"next":null,"results":[{rows}]}}"#))
+            }
+            _ => plain(path, query),
+        }
+    };
+    let (url, fake) = start(edits("dcim.interface", 1)).await;
+    client(&url).read(|_| {}).await.unwrap();
+    assert_eq!(fake.asked.lock().unwrap()["/api/dcim/devices/"], 2);
+    let (url, fake) = start(edits("dcim.rack", 1)).await;
+    client(&url).read(|_| {}).await.unwrap();
+    assert_eq!(fake.asked.lock().unwrap()["/api/dcim/devices/"], 1);
+    let (url, _) = start(edits("dcim.interface", 9)).await;
+    let error = client(&url).read(|_| {}).await.unwrap_err();
+    assert!(matches!(error, Error::Unsettled { tries: 3 }), "{error}");
+}
+
+#[tokio::test]
+async fn a_late_entry_of_the_change_log_is_seen() {
+    let (url, _) = start(|path, query, times| match path {
+        "/api/core/object-changes/" if query.contains_key("start") => {
+            // Entry 6 was committed after entry 7.
+            let rows = if times < 3 {
+                change(7, "dcim.device", 1)
+            } else {
+                format!("{},{}", change(6, "ipam.vlan", 1), change(7, "dcim.device", 1))
+            };
+            (200, JSON, format!(r#"{{"count":null,"next":null,"results":[{rows}]}}"#))
+        }
+        _ => plain(path, query),
+    })
+    .await;
+    let client = client(&url);
+    let read = client.read(|_| {}).await.unwrap();
+    assert_eq!(read.last_change_id, Some(7));
+    assert!(client.changed_since(read.last_change_id).await.unwrap(), "6 is new");
+    assert!(!client.changed_since(read.last_change_id).await.unwrap(), "and then it is known");
+    assert!(client.changed_since(None).await.unwrap());
+}
+
+#[tokio::test]
+async fn a_token_that_may_not_see_the_change_log_still_reads() {
+    let (url, _) = start(|path, query, _| match path {
+        "/api/core/object-changes/" => (403, JSON, r#"{"detail":"no"}"#.into()),
+        _ => plain(path, query),
+    })
+    .await;
+    let read = client(&url).read(|_| {}).await.unwrap();
+    assert_eq!(read.last_change_id, None);
+    assert!(read.findings.iter().any(|finding| finding.code == "no-change-log"));
+}
+
+#[tokio::test]
+async fn devices_that_a_filter_let_through_are_left_out() {
+    let other = r#"{"id":2,"name":"core9","tags":[],"custom_fields":{},"status":"active"}"#;
+    let (url, _) = start(move |path, query, _| match path {
+        "/api/dcim/devices/" => (200, JSON, list(&[device(1), other.into()])),
+        _ => plain(path, query),
+    })
+    .await;
+    let read = client(&url).read(|_| {}).await.unwrap();
+    assert_eq!(read.fabric.devices.len(), 1);
+    let (url, _) = start(|path, query, _| if path == "/api/dcim/devices/" { (200, JSON, list(&[])) } else { plain(path, query) }).await;
+    let read = client(&url).read(|_| {}).await.unwrap();
+    assert!(read.findings.iter().any(|finding| finding.code == "no-devices" && finding.severity == Severity::Error));
+}

@@ -1,0 +1,114 @@
+//! Why a read of NetBox was rejected, named by what the operator can do.
+
+/// A rejected read. Nothing of it is used: no plan is ever made from part of an intent.
+#[derive(Clone, Debug, thiserror::Error)]
+pub enum Error {
+    /// No token, a bad one, or one without permission: NetBox answers 403 to all of these.
+    #[error("NetBox denied {url}: {text}")]
+    Denied {
+        /// Without the token.
+        url: String,
+        /// As NetBox words it.
+        text: String,
+    },
+    /// 5xx, or another status nobody expects.
+    #[error("NetBox answered {status} to {url}: {text}")]
+    ServerError {
+        /// Address.
+        url: String,
+        /// HTTP status.
+        status: u16,
+        /// The beginning of the answer.
+        text: String,
+    },
+    /// HTML where JSON was due: a login page, a proxy, a plugin that is not there.
+    #[error("NetBox answered {status} to {url} with {content_type} instead of JSON")]
+    NotJson {
+        /// Address.
+        url: String,
+        /// HTTP status.
+        status: u16,
+        /// What came.
+        content_type: String,
+    },
+    /// Fewer objects than the answer says there are.
+    #[error("the list {url} is cut: {got} of {count} objects came")]
+    Truncated {
+        /// Address.
+        url: String,
+        /// What came.
+        got: usize,
+        /// What was said.
+        count: usize,
+    },
+    /// No connection, or none that lasts.
+    #[error("NetBox at {url} cannot be reached: {reason}")]
+    Unreachable {
+        /// Address.
+        url: String,
+        /// As the system words it.
+        reason: String,
+    },
+    /// No answer in time.
+    #[error("NetBox did not answer {url} within {seconds} s")]
+    Timeout {
+        /// Address.
+        url: String,
+        /// The limit.
+        seconds: u64,
+    },
+    /// An object that is not as this client knows it.
+    #[error("{object} does not read: {reason}")]
+    BadObject {
+        /// `interface Ethernet1 #412`.
+        object: String,
+        /// Its address.
+        url: String,
+        /// What is wrong with it.
+        reason: String,
+    },
+    /// Somebody edited the fabric during every try.
+    #[error("NetBox was edited during each of {tries} reads")]
+    Unsettled {
+        /// How often it was read.
+        tries: usize,
+    },
+    /// The settings cannot work.
+    #[error("NetBox settings: {reason}")]
+    Settings {
+        /// What is wrong with them.
+        reason: String,
+    },
+}
+
+impl Error {
+    /// The next step, one line.
+    pub fn hint(&self) -> &'static str {
+        match self {
+            Self::Denied { .. } => "check the token, that it has not run out, and that its user may view these objects",
+            Self::ServerError { .. } => "look at NetBox's own log; the intent in force stays the one before",
+            Self::NotJson { .. } => "is the URL NetBox itself (not a login page or proxy), and is the netbox-bgp plugin installed?",
+            Self::Truncated { .. } => "read again; if it stays, a proxy or a permission cuts the list",
+            Self::Unreachable { .. } => "check the URL, the network and the server's certificate",
+            Self::Timeout { .. } => "raise the timeout, or look why NetBox is slow",
+            Self::BadObject { .. } => "open the object in NetBox; if it looks right, report it with the NetBox version",
+            Self::Unsettled { .. } => "read again when the edits are done",
+            Self::Settings { .. } => "mend the [fabric.NAME.netbox] section",
+        }
+    }
+
+    /// A short stable name: `denied`.
+    pub fn code(&self) -> &'static str {
+        match self {
+            Self::Denied { .. } => "denied",
+            Self::ServerError { .. } => "server-error",
+            Self::NotJson { .. } => "not-json",
+            Self::Truncated { .. } => "truncated",
+            Self::Unreachable { .. } => "unreachable",
+            Self::Timeout { .. } => "timeout",
+            Self::BadObject { .. } => "bad-object",
+            Self::Unsettled { .. } => "unsettled",
+            Self::Settings { .. } => "settings",
+        }
+    }
+}

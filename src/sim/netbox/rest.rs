@@ -1,0 +1,433 @@
+//! The REST interface: who may ask, which path and method means what, and how answers and errors are worded. Pure: bytes in, bytes out.
+
+use serde_json::{Map, Value, json};
+use sha2::{Digest, Sha256};
+
+use super::changelog::{Entry, Request, absolute, relative};
+use super::edit::{Books, Refusal};
+use super::endpoint::{Endpoint, html, page_of, root};
+use super::filter::{self, Query};
+use super::kind::KindId;
+use super::load::Loaded;
+use super::page;
+use super::render::{Pick, View};
+
+/// One call.
+#[derive(Debug, Clone, Default)]
+pub struct Call<'a> {
+    /// `GET`, `POST` …
+    pub method: &'a str,
+    /// Path, from `/`.
+    pub path: &'a str,
+    /// What follows `?`.
+    pub query: &'a str,
+    /// `Authorization` header.
+    pub authorization: Option<&'a str>,
+    /// `If-Match` header.
+    pub if_match: Option<&'a str>,
+    /// `X-NetBox-Branch` header.
+    pub branch: Option<&'a str>,
+    /// `http://host:port` the caller used.
+    pub base: &'a str,
+    /// Body.
+    pub body: &'a [u8],
+    /// Now, in microseconds since 1970.
+    pub now: i64,
+}
+
+/// One answer.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Answer {
+    /// HTTP status.
+    pub status: u16,
+    /// Headers other than `Content-Length`.
+    pub headers: Vec<(&'static str, String)>,
+    /// Body.
+    pub body: Vec<u8>,
+}
+
+/// A token and what it may do.
+#[derive(Debug, Clone)]
+pub struct Token {
+    /// `nbt_<key>.<secret>` (version 2) or 40 hexadecimal digits (version 1).
+    pub text: String,
+    /// Whether it may write.
+    pub write: bool,
+    /// Whose it is.
+    pub user: String,
+}
+
+/// The server's state.
+#[derive(Debug, Clone)]
+pub struct NetBox {
+    books: Books,
+    raw: std::collections::BTreeMap<String, Value>,
+    status: Value,
+    tokens: Vec<Token>,
+    last: i64,
+    requests: u64,
+}
+
+const JSON: &str = "application/json";
+
+struct Reply {
+    status: u16,
+    body: Value,
+    etag: Option<String>,
+}
+
+impl Reply {
+    fn new(status: u16, body: Value) -> Self {
+        Self { status, body, etag: None }
+    }
+    fn detail(status: u16, text: &str) -> Self {
+        Self::new(status, json!({"detail": text}))
+    }
+}
+
+impl NetBox {
+    /// A server over loaded recordings.
+    pub fn new(loaded: Loaded, tokens: Vec<Token>) -> Self {
+        let log = loaded.changes.into_iter().filter_map(|entry| Entry::recorded(entry, &loaded.base)).collect();
+        let mut raw = loaded.raw;
+        for value in raw.values_mut() {
+            relative(value, &loaded.base);
+        }
+        Self { books: Books { store: loaded.store, log }, raw, status: loaded.status, tokens, last: 0, requests: 0 }
+    }
+
+    /// How many objects it holds.
+    pub fn len(&self) -> usize {
+        KindId::all().map(|kind| self.books.store.len(kind)).sum()
+    }
+
+    /// Whether it holds nothing.
+    pub fn is_empty(&self) -> bool {
+        self.len() == 0
+    }
+
+    /// Answers one call.
+    pub fn answer(&mut self, call: &Call<'_>) -> Answer {
+        self.requests += 1;
+        self.last = call.now.max(self.last + 1);
+        let request_id = uuid(self.requests, self.last);
+        let Some(end) = self.endpoint(call.path) else { return self.missing(call, &request_id) };
+        let reply = match call.branch {
+            Some(_) => return html(400, "Invalid branch identifier".to_owned(), &request_id, true),
+            None => match self.user(call.authorization) {
+                Err(text) => Reply::detail(403, text),
+                Ok(token) => self.route(call, &end, &token, &request_id),
+            },
+        };
+        let mut headers = vec![
+            ("Content-Type", JSON.to_owned()),
+            ("API-Version", "4.7".to_owned()),
+            ("Allow", end.allow()),
+            ("Vary", "HX-Request, Accept-Language, Cookie, origin".to_owned()),
+            ("X-Request-ID", request_id),
+        ];
+        headers.extend(reply.etag.map(|etag| ("ETag", etag)));
+        let body = if reply.status == 204 || call.method == "HEAD" { Vec::new() } else { reply.body.to_string().into_bytes() };
+        Answer { status: reply.status, headers, body }
+    }
+
+    fn endpoint(&self, path: &str) -> Option<Endpoint> {
+        Endpoint::of(path, |path| self.raw.contains_key(path))
+    }
+
+    fn missing(&self, call: &Call<'_>, request_id: &str) -> Answer {
+        if !call.path.ends_with('/') && self.endpoint(&format!("{}/", call.path)).is_some() {
+            let query = if call.query.is_empty() { String::new() } else { format!("?{}", call.query) };
+            let mut answer = html(301, String::new(), request_id, false);
+            answer.headers.push(("Location", format!("{}/{query}", call.path)));
+            return answer;
+        }
+        html(404, page_of("Page Not Found", "The requested page does not exist"), request_id, false)
+    }
+
+    fn user(&self, header: Option<&str>) -> Result<Token, &'static str> {
+        let text = header.and_then(|header| header.split_once(' ')).filter(|(word, _)| matches!(*word, "Token" | "Bearer"));
+        let Some((_, text)) = text else { return Err("Authentication credentials were not provided.") };
+        let text = text.trim();
+        let wrong = if text.starts_with("nbt_") { "Invalid v2 token" } else { "Invalid v1 token" };
+        self.tokens.iter().find(|token| token.text == text).cloned().ok_or(wrong)
+    }
+
+    fn route(&mut self, call: &Call<'_>, end: &Endpoint, token: &Token, request_id: &str) -> Reply {
+        let reading = matches!(call.method, "GET" | "HEAD" | "OPTIONS");
+        if !reading && !token.write && end.writable() {
+            return Reply::detail(403, "You do not have permission to perform this action.");
+        }
+        if !end.allow().split(", ").any(|method| method == call.method) {
+            return Reply::detail(405, &format!("Method \"{}\" not allowed.", call.method));
+        }
+        if reading {
+            return self.read(call, end);
+        }
+        let body: Value = match serde_json::from_slice(call.body) {
+            Ok(body) => body,
+            Err(_) if call.body.is_empty() => json!({}),
+            Err(problem) => return Reply::detail(400, &format!("JSON parse error - {problem}")),
+        };
+        let message = body.get("changelog_message").and_then(Value::as_str).unwrap_or_default().to_owned();
+        let request = Request { id: request_id.to_owned(), user: token.user.clone(), time: iso(self.last), message };
+        let before = self.books.clone();
+        let reply = match *end {
+            Endpoint::List(kind) => self.write_list(call, kind, &body, &request),
+            Endpoint::Detail(kind, id) => self.write_one(call, kind, id, &body, &request),
+            _ => Reply::detail(405, &format!("Method \"{}\" not allowed.", call.method)),
+        };
+        if reply.status >= 400 {
+            self.books = before; // one request is one transaction
+        }
+        reply
+    }
+
+    fn read(&self, call: &Call<'_>, end: &Endpoint) -> Reply {
+        let query = page::parse(call.query);
+        let view = View::new(&self.books.store, call.base);
+        if call.method == "OPTIONS" {
+            return Reply::new(200, json!({"renders": [JSON], "parses": [JSON]}));
+        }
+        match end {
+            Endpoint::Root(app) => Reply::new(200, root(app, call.base)),
+            Endpoint::Status => Reply::new(200, self.status.clone()),
+            Endpoint::Raw(path) => {
+                let mut body = self.raw.get(path).cloned().unwrap_or_default();
+                absolute(&mut body, call.base, "");
+                Reply::new(200, body)
+            }
+            Endpoint::Changes => self.changes(&view, call, &query),
+            Endpoint::Change(id) => match self.books.log.iter().find(|entry| entry.id == *id) {
+                Some(entry) => Reply::new(200, entry.shown(&view, &[])),
+                None => Reply::detail(404, "No ObjectChange matches the given query."),
+            },
+            Endpoint::List(kind) => {
+                let ids = match filter::select(&view, *kind, &query) {
+                    Ok(ids) => ids,
+                    Err(refused) => return Reply::new(400, Value::Object(refused)),
+                };
+                let pick = pick(&query);
+                rows(call, &query, ids, |id| view.shown(*kind, id, &pick))
+            }
+            Endpoint::Detail(kind, id) => self.one(&view, *kind, *id, 200, &pick(&query)),
+        }
+    }
+
+    fn one(&self, view: &View<'_>, kind: KindId, id: u64, status: u16, pick: &Pick) -> Reply {
+        match view.store.get(kind, id) {
+            None => absent(kind),
+            Some(_) => Reply { status, body: view.shown(kind, id, pick), etag: Some(self.etag(kind, id)) },
+        }
+    }
+
+    fn etag(&self, kind: KindId, id: u64) -> String {
+        let updated = self.books.store.get(kind, id).and_then(|object| object.get("last_updated")?.as_str()).unwrap_or_default();
+        format!("W/\"{}\"", updated.replace('Z', "+00:00"))
+    }
+
+    fn changes(&self, view: &View<'_>, call: &Call<'_>, query: &Query) -> Reply {
+        let plain = |value: Option<&Value>| match value {
+            Some(Value::String(text)) => text.clone(),
+            Some(Value::Object(map)) => {
+                map.get("value").or_else(|| map.get("id")).map_or_else(String::new, |value| value.to_string().replace('"', ""))
+            }
+            Some(other) => other.to_string(),
+            None => String::new(),
+        };
+        let passes = |entry: &Entry| {
+            query.iter().all(|(name, value)| match name.as_str() {
+                "id" | "action" | "changed_object_type" | "changed_object_id" | "request_id" | "user_name" | "object_repr" => {
+                    query.iter().filter(|(other, _)| other == name).any(|(_, value)| *value == plain(entry.get(name)))
+                }
+                "user_id" => value == "1",
+                "user" => *value == plain(entry.get("user_name")),
+                "time_after" => plain(entry.get("time")) >= *value,
+                "time_before" => plain(entry.get("time")) <= *value,
+                "q" => plain(entry.get("object_repr")).contains(value.as_str()),
+                _ => true,
+            })
+        };
+        for (name, value) in query {
+            if name == "action" && !["create", "update", "delete"].contains(&value.as_str()) {
+                return Reply::new(
+                    400,
+                    json!({"action": [format!("Select a valid choice. {value} is not one of the available choices.")]}),
+                );
+            }
+            if name.starts_with("time_") && value.get(..4).is_none_or(|year| year.parse::<u32>().is_err()) {
+                return Reply::new(400, json!({"time": ["Enter a valid date/time."]}));
+            }
+        }
+        let mut ids: Vec<u64> = self.books.log.iter().filter(|entry| passes(entry)).map(|entry| entry.id).collect();
+        let oldest_first = query.iter().any(|(name, value)| name == "ordering" && matches!(value.as_str(), "time" | "id"));
+        if !oldest_first {
+            ids.reverse();
+        }
+        let fields = pick(query).fields;
+        let entry = |id: u64| self.books.log.iter().find(|entry| entry.id == id);
+        rows(call, query, ids, |id| entry(id).map_or(Value::Null, |entry| entry.shown(view, &fields)))
+    }
+
+    fn write_one(&mut self, call: &Call<'_>, kind: KindId, id: u64, body: &Value, request: &Request) -> Reply {
+        if self.books.store.get(kind, id).is_none() {
+            return absent(kind);
+        }
+        let etag = self.etag(kind, id);
+        if call.if_match.is_some_and(|wanted| wanted != "*" && wanted != etag) {
+            return Reply { etag: Some(etag), ..Reply::detail(412, "Precondition failed.") };
+        }
+        if call.method == "DELETE" {
+            return match self.books.delete(kind, id, request) {
+                Ok(()) => Reply::new(204, Value::Null),
+                Err(refusal) => refused(kind, refusal),
+            };
+        }
+        let Some(input) = body.as_object() else { return Reply::new(400, invalid(body)) };
+        match self.books.update(kind, id, input, call.method == "PATCH", request) {
+            Ok(()) => self.one(&View::new(&self.books.store, call.base), kind, id, 200, &Pick::default()),
+            Err(problems) => Reply::new(400, Value::Object(problems)),
+        }
+    }
+
+    fn write_list(&mut self, call: &Call<'_>, kind: KindId, body: &Value, request: &Request) -> Reply {
+        if let (Some(input), "POST") = (body.as_object(), call.method) {
+            return match self.books.create(kind, input, request) {
+                Ok(id) => self.one(&View::new(&self.books.store, call.base), kind, id, 201, &Pick::default()),
+                Err(problems) => Reply::new(400, Value::Object(problems)),
+            };
+        }
+        let items = match (body.as_array(), call.method) {
+            (Some(items), "POST") => return self.create_many(call, kind, items, request),
+            (None, "POST") => return Reply::new(400, invalid(body)),
+            (None, _) => return Reply::detail(400, &format!("Expected a list of objects, but got {}.", python_type(body))),
+            (Some(items), _) => items,
+        };
+        let mut inputs: Vec<(u64, &Map<String, Value>)> = Vec::new();
+        let mut errors = Vec::new();
+        for (index, item) in items.iter().enumerate() {
+            match item.as_object().and_then(|map| Some((map.get("id")?.as_u64()?, map))) {
+                Some(input) => inputs.push(input),
+                None => errors.push(json!({"index": index, "errors": {"id": ["This field is required."]}})),
+            }
+        }
+        if !errors.is_empty() {
+            return several(400, errors, items.len(), "failed validation");
+        }
+        let absent = inputs.iter().filter(|(id, _)| self.books.store.get(kind, *id).is_none());
+        errors.extend(absent.map(|(id, _)| json!({"id": id, "errors": {"id": [format!("Object with ID {id} does not exist")]}})));
+        if !errors.is_empty() {
+            return several(400, errors, items.len(), "could not be found");
+        }
+        let view = View::new(&self.books.store, "");
+        inputs.sort_by_cached_key(|(id, _)| view.sort_key(kind, *id, kind.get().order));
+        for (id, input) in &inputs {
+            if call.method == "DELETE" {
+                if let Err(Refusal::Protected(protectors)) = self.books.delete(kind, *id, request) {
+                    let text = format!("Unable to delete: {} dependent object(s) prevent deletion.", protectors.len());
+                    errors.push(json!({"id": id, "errors": {"__all__": [text]}}));
+                }
+            } else if let Err(problems) = self.books.update(kind, *id, input, call.method == "PATCH", request) {
+                errors.push(json!({"id": id, "errors": problems}));
+            }
+        }
+        match (errors.is_empty(), call.method) {
+            (true, "DELETE") => return Reply::new(204, Value::Null),
+            (true, _) => {}
+            (false, "DELETE") => return several(409, errors, items.len(), "could not be deleted"),
+            (false, _) => return several(400, errors, items.len(), "could not be updated"),
+        }
+        let view = View::new(&self.books.store, call.base);
+        Reply::new(200, Value::Array(inputs.iter().map(|(id, _)| view.shown(kind, *id, &Pick::default())).collect()))
+    }
+
+    fn create_many(&mut self, call: &Call<'_>, kind: KindId, items: &[Value], request: &Request) -> Reply {
+        let mut made = Vec::new();
+        let mut errors = Vec::new();
+        for (index, item) in items.iter().enumerate() {
+            let created = match item.as_object() {
+                Some(input) => self.books.create(kind, input, request),
+                None => Err(invalid(item).as_object().cloned().unwrap_or_default()),
+            };
+            match created {
+                Ok(id) => made.push(id),
+                Err(problems) => errors.push(json!({"index": index, "errors": problems})),
+            }
+        }
+        if !errors.is_empty() {
+            return several(400, errors, items.len(), "could not be created");
+        }
+        let view = View::new(&self.books.store, call.base);
+        Reply::new(201, Value::Array(made.into_iter().map(|id| view.shown(kind, id, &Pick::default())).collect()))
+    }
+}
+
+fn rows(call: &Call<'_>, query: &Query, ids: Vec<u64>, show: impl Fn(u64) -> Value) -> Reply {
+    let page = match page::cut(ids, query) {
+        Ok(page) => page,
+        Err(body) => return Reply::new(400, body),
+    };
+    let address = |query: Option<String>| query.map(|query| format!("{}{}?{query}", call.base, call.path));
+    let results: Vec<Value> = page.ids.into_iter().map(show).collect();
+    Reply::new(200, json!({"count": page.count, "next": address(page.next), "previous": address(page.previous), "results": results}))
+}
+
+fn pick(query: &Query) -> Pick {
+    let words = |name: &str| {
+        let values = query.iter().filter(|(key, _)| key == name);
+        values.flat_map(|(_, value)| value.split(',')).filter(|word| !word.is_empty()).map(str::to_owned).collect()
+    };
+    let brief = query.iter().any(|(name, value)| name == "brief" && matches!(value.to_lowercase().as_str(), "true" | "1" | "yes"));
+    Pick { fields: words("fields"), omit: words("omit"), brief }
+}
+
+fn absent(kind: KindId) -> Reply {
+    Reply::detail(404, &format!("No {} matches the given query.", kind.get().class))
+}
+
+fn refused(kind: KindId, refusal: Refusal) -> Reply {
+    match refusal {
+        Refusal::Protected(names) => {
+            let (count, names) = (names.len(), names.join(", "));
+            Reply::detail(409, &format!("Unable to delete object. {count} dependent objects were found: {names}"))
+        }
+        Refusal::Absent => absent(kind),
+    }
+}
+
+fn several(status: u16, errors: Vec<Value>, of: usize, what: &str) -> Reply {
+    Reply::new(status, json!({"detail": format!("{} of {of} objects {what}.", errors.len()), "errors": errors}))
+}
+
+fn invalid(body: &Value) -> Value {
+    json!({"__all__": [format!("Invalid data. Expected a dictionary, but got {}.", python_type(body))]})
+}
+
+fn python_type(body: &Value) -> &'static str {
+    match body {
+        Value::Object(_) => "dict",
+        Value::Array(_) => "list",
+        Value::String(_) => "str",
+        Value::Bool(_) => "bool",
+        Value::Number(_) => "int",
+        Value::Null => "NoneType",
+    }
+}
+
+/// ISO time with six digits.
+pub fn iso(micros: i64) -> String {
+    jiff::Timestamp::from_microsecond(micros).map_or_else(|_| String::new(), |time| time.strftime("%Y-%m-%dT%H:%M:%S%.6fZ").to_string())
+}
+
+fn uuid(requests: u64, micros: i64) -> String {
+    let digest = Sha256::digest(format!("{requests} {micros}"));
+    let mut hex: Vec<char> = digest.iter().take(16).flat_map(|byte| format!("{byte:02x}").chars().collect::<Vec<_>>()).collect();
+    for (at, mark) in [(12, '4'), (16, 'a')] {
+        if let Some(place) = hex.get_mut(at) {
+            *place = mark;
+        }
+    }
+    let text: String = hex.into_iter().collect();
+    let part = |from: usize, to: usize| text.get(from..to).unwrap_or_default().to_owned();
+    [part(0, 8), part(8, 12), part(12, 16), part(16, 20), part(20, 32)].join("-")
+}

@@ -1,0 +1,314 @@
+//! The simulated NetBox on a socket. Holds no rule of NetBox: it moves bytes between HTTP and [`rest`](super::rest), and lets [faults](super::fault) happen.
+
+use std::io;
+use std::net::SocketAddr;
+use std::pin::Pin;
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::task::{Context, Poll};
+use std::time::{Duration, SystemTime, UNIX_EPOCH};
+
+use axum::Router;
+use axum::body::{Body, Bytes};
+use axum::extract::connect_info::Connected;
+use axum::extract::{ConnectInfo, DefaultBodyLimit, State};
+use axum::http::{HeaderMap, Method, Response, StatusCode, Uri, header};
+use axum::serve::IncomingStream;
+use serde_json::Value;
+use tokio::io::{AsyncRead, AsyncWrite, ReadBuf};
+use tokio::net::{TcpListener, TcpStream};
+use tokio::task::JoinHandle;
+use tokio_util::sync::CancellationToken;
+
+use super::endpoint::{html, page_of};
+use super::fault::{Fault, Faults, Kind};
+use super::load::{Files, load};
+use super::replay::{self, Change};
+use super::rest::{Answer, Call, NetBox, Token};
+use super::{Error, TOKEN, TOKEN_READ_ONLY, TOKEN_V1};
+
+/// A NetBox with its data, not yet listening.
+#[derive(Debug, Clone)]
+pub struct Server {
+    shared: Arc<Shared>,
+}
+
+#[derive(Debug)]
+struct Shared {
+    netbox: Mutex<NetBox>,
+    faults: Faults,
+    base: Mutex<String>,
+}
+
+/// A NetBox that answers. Dropping it stops it.
+#[derive(Debug)]
+pub struct Running {
+    /// `http://127.0.0.1:8900`, no slash at the end.
+    pub url: String,
+    /// A token that may write.
+    pub token: String,
+    server: Server,
+    stop: CancellationToken,
+    task: Option<JoinHandle<()>>,
+}
+
+impl Server {
+    /// Reads recordings: `index.json` and the bodies it names.
+    pub fn new(files: &Files) -> Result<Self, Error> {
+        let token = |text: &str, write: bool| Token { text: text.to_owned(), write, user: "admin".to_owned() };
+        let tokens = vec![token(TOKEN, true), token(TOKEN_V1, true), token(TOKEN_READ_ONLY, false)];
+        let netbox = NetBox::new(load(files)?, tokens);
+        Ok(Self { shared: Arc::new(Shared { netbox: Mutex::new(netbox), faults: Faults::default(), base: Mutex::default() }) })
+    }
+
+    /// Reads recordings and listens; port 0 takes a free one.
+    pub async fn start(files: &Files, address: SocketAddr) -> Result<Running, Error> {
+        Self::new(files)?.listen(address).await
+    }
+
+    /// Listens until the answer is dropped or stopped.
+    pub async fn listen(self, address: SocketAddr) -> Result<Running, Error> {
+        let failed = |source| Error::Listen { address: address.to_string(), source };
+        let listener = TcpListener::bind(address).await.map_err(failed)?;
+        let url = format!("http://{}", listener.local_addr().map_err(failed)?);
+        url.clone_into(&mut lock(&self.shared.base));
+        let stop = CancellationToken::new();
+        let router = Router::new()
+            .fallback(serve)
+            .layer(DefaultBodyLimit::max(64 << 20))
+            .with_state(Arc::clone(&self.shared))
+            .into_make_service_with_connect_info::<Cut>();
+        let until = stop.clone();
+        let task = tokio::spawn(async move {
+            let serving = axum::serve(Listener(listener), router);
+            tokio::select! {
+                _ = serving => {}
+                () = until.cancelled() => {}
+            }
+        });
+        Ok(Running { url, token: TOKEN.to_owned(), server: self, stop, task: Some(task) })
+    }
+
+    /// The faults, settable while it runs.
+    pub fn faults(&self) -> &Faults {
+        &self.shared.faults
+    }
+
+    /// Applies an edit as the lab's user, without a network.
+    pub fn apply(&self, change: &Change) -> Result<(), Error> {
+        let authorization = format!("Bearer {TOKEN}");
+        let base = lock(&self.shared.base).clone();
+        let mut netbox = lock(&self.shared.netbox);
+        replay::apply(change, |call| netbox.answer(&Call { authorization: Some(&authorization), base: &base, now: now(), ..call }))
+    }
+
+    /// How many objects it holds.
+    pub fn objects(&self) -> usize {
+        lock(&self.shared.netbox).len()
+    }
+}
+
+impl Running {
+    /// The server behind it: faults and edits.
+    pub fn server(&self) -> &Server {
+        &self.server
+    }
+
+    /// Stops listening and waits until it has.
+    pub async fn stop(mut self) {
+        self.stop.cancel();
+        if let Some(task) = self.task.take() {
+            let _ = task.await; // cancelled or done: both mean stopped
+        }
+    }
+}
+
+impl Drop for Running {
+    fn drop(&mut self) {
+        self.stop.cancel();
+    }
+}
+
+fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
+    mutex.lock().unwrap_or_else(PoisonError::into_inner)
+}
+
+fn now() -> i64 {
+    SystemTime::now().duration_since(UNIX_EPOCH).map_or(0, |age| i64::try_from(age.as_micros()).unwrap_or(i64::MAX))
+}
+
+async fn serve(
+    State(shared): State<Arc<Shared>>,
+    ConnectInfo(cut): ConnectInfo<Cut>,
+    method: Method,
+    uri: Uri,
+    headers: HeaderMap,
+    body: Bytes,
+) -> Response<Body> {
+    let text = |name: &str| headers.get(name).and_then(|value| value.to_str().ok());
+    let base = text("host").map_or_else(|| lock(&shared.base).clone(), |host| format!("http://{host}"));
+    let fault = shared.faults.next(uri.path());
+    if let Some(fault) = &fault {
+        match fault.kind {
+            Kind::Slow => tokio::time::sleep(Duration::from_millis(fault.ms)).await,
+            Kind::Reset => cut.0.store(true, Ordering::Release),
+            _ => {}
+        }
+    }
+    let call = Call {
+        method: method.as_str(),
+        path: uri.path(),
+        query: uri.query().unwrap_or_default(),
+        authorization: text("authorization"),
+        if_match: text("if-match"),
+        branch: text("x-netbox-branch"),
+        base: &base,
+        body: &body,
+        now: now(),
+    };
+    let answer = match &fault {
+        Some(fault) => spoiled(fault, || lock(&shared.netbox).answer(&call)),
+        None => lock(&shared.netbox).answer(&call),
+    };
+    respond(answer)
+}
+
+fn respond(answer: Answer) -> Response<Body> {
+    let mut response = Response::new(Body::from(answer.body));
+    *response.status_mut() = StatusCode::from_u16(answer.status).unwrap_or(StatusCode::INTERNAL_SERVER_ERROR);
+    for (name, value) in answer.headers {
+        if let Ok(value) = value.parse() {
+            response.headers_mut().insert(header::HeaderName::from_static(lower(name)), value);
+        }
+    }
+    response
+}
+
+fn lower(name: &str) -> &'static str {
+    match name {
+        "Content-Type" => "content-type",
+        "API-Version" => "api-version",
+        "Allow" => "allow",
+        "Vary" => "vary",
+        "ETag" => "etag",
+        "Location" => "location",
+        "Retry-After" => "retry-after",
+        _ => "x-request-id",
+    }
+}
+
+/// The answer a fault gives instead of, or makes of, the real one.
+fn spoiled(fault: &Fault, real: impl FnOnce() -> Answer) -> Answer {
+    let page = |status: u16, title: &str, text: &str| html(status, page_of(title, text), "", false);
+    match fault.kind {
+        Kind::Denied => Answer {
+            status: 403,
+            headers: vec![("Content-Type", "application/json".to_owned()), ("API-Version", "4.7".to_owned())],
+            body: br#"{"detail":"You do not have permission to perform this action."}"#.to_vec(),
+        },
+        Kind::ServerError => page(500, "Server Error", "There was a problem with your request."),
+        Kind::BadGateway => page(502, "502 Bad Gateway", "nginx"),
+        Kind::TooManyRequests => {
+            let mut answer = page(429, "429 Too Many Requests", "nginx");
+            answer.headers.push(("Retry-After", "1".to_owned()));
+            answer
+        }
+        Kind::LoginPage => page(200, "Log In", "<form method=\"post\" action=\"/login/\"><input name=\"username\"></form>"),
+        Kind::TruncatedBody => {
+            let mut answer = real();
+            answer.body.truncate(answer.body.len() / 2);
+            answer
+        }
+        Kind::TruncatedPage => rows(real(), fault.keep, false),
+        Kind::Shrink => rows(real(), fault.keep, true),
+        Kind::Empty => rows(real(), 0, true),
+        Kind::Slow | Kind::Reset => real(),
+    }
+}
+
+/// A list with a share of its rows; `honest` when its count says so.
+fn rows(mut answer: Answer, percent: u64, honest: bool) -> Answer {
+    let Ok(mut body) = serde_json::from_slice::<Value>(&answer.body) else { return answer };
+    let Some(list) = body.get_mut("results").and_then(Value::as_array_mut) else { return answer };
+    let keep = list.len() * usize::try_from(percent.min(100)).unwrap_or(0) / 100;
+    list.truncate(keep);
+    if let Some(map) = body.as_object_mut() {
+        map.insert("next".to_owned(), Value::Null);
+        if honest {
+            map.insert("count".to_owned(), keep.into());
+        }
+    }
+    answer.body = body.to_string().into_bytes();
+    answer
+}
+
+/// Set when a connection is to be reset.
+#[derive(Debug, Clone)]
+struct Cut(Arc<AtomicBool>);
+
+impl Connected<IncomingStream<'_, Listener>> for Cut {
+    fn connect_info(stream: IncomingStream<'_, Listener>) -> Self {
+        Self(Arc::clone(&stream.io().cut))
+    }
+}
+
+struct Listener(TcpListener);
+
+impl axum::serve::Listener for Listener {
+    type Io = Wire;
+    type Addr = SocketAddr;
+
+    async fn accept(&mut self) -> (Self::Io, Self::Addr) {
+        loop {
+            match self.0.accept().await {
+                Ok((stream, peer)) => {
+                    let _ = stream.set_nodelay(true); // only a matter of speed
+                    return (Wire { stream, cut: Arc::default() }, peer);
+                }
+                Err(_) => tokio::time::sleep(Duration::from_millis(100)).await, // out of file descriptors, most likely
+            }
+        }
+    }
+
+    fn local_addr(&self) -> io::Result<Self::Addr> {
+        self.0.local_addr()
+    }
+}
+
+/// A connection that can be reset from inside a handler.
+struct Wire {
+    stream: TcpStream,
+    cut: Arc<AtomicBool>,
+}
+
+impl Wire {
+    fn alive(&self) -> io::Result<()> {
+        if self.cut.load(Ordering::Acquire) {
+            let _ = self.stream.set_zero_linger(); // the peer sees a reset, not an end
+            return Err(io::ErrorKind::ConnectionReset.into());
+        }
+        Ok(())
+    }
+}
+
+impl AsyncRead for Wire {
+    fn poll_read(mut self: Pin<&mut Self>, cx: &mut Context<'_>, buffer: &mut ReadBuf<'_>) -> Poll<io::Result<()>> {
+        Pin::new(&mut self.stream).poll_read(cx, buffer)
+    }
+}
+
+impl AsyncWrite for Wire {
+    fn poll_write(mut self: Pin<&mut Self>, cx: &mut Context<'_>, bytes: &[u8]) -> Poll<io::Result<usize>> {
+        self.alive()?;
+        Pin::new(&mut self.stream).poll_write(cx, bytes)
+    }
+    fn poll_flush(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
+        Pin::new(&mut self.stream).poll_flush(cx)
+    }
+    fn poll_shutdown(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
+        Pin::new(&mut self.stream).poll_shutdown(cx)
+    }
+}
+
+#[cfg(test)]
+mod tests;

@@ -1,0 +1,37 @@
+#!/usr/bin/env bash
+# Foreign gNMI clients (pygnmi and oc-config-validate, from PyPI) against the simulated devices of `fabric-orch lab --headless`.
+# FABRIC_ORCH names the binary (default: built here); FOREIGN_VENV a virtual environment to keep between runs.
+set -euo pipefail
+cd "$(dirname "$0")/../.."
+
+work=$(mktemp -d)
+venv=${FOREIGN_VENV:-$work/venv}
+lab=
+trap '[ -z "$lab" ] || kill "$lab" 2>/dev/null || true; rm -rf "$work"' EXIT
+
+if [ ! -x "$venv/bin/python" ]; then
+    python3 -m venv "$venv"
+    "$venv/bin/pip" install --quiet --disable-pip-version-check -r tests/foreign/requirements.txt
+fi
+if [ -z "${FABRIC_ORCH:-}" ]; then
+    cargo build --quiet --locked
+    FABRIC_ORCH=${CARGO_TARGET_DIR:-target}/debug/fabric-orch
+fi
+
+export FABRIC_ORCH_STATE="$work/state"
+"$FABRIC_ORCH" lab --headless >"$work/lab.json" 2>"$work/lab.err" &
+lab=$!
+for _ in $(seq 600); do
+    [ -s "$work/lab.json" ] && break
+    kill -0 "$lab" 2>/dev/null || { cat "$work/lab.err" >&2; exit 1; }
+    sleep 0.1
+done
+head -1 "$work/lab.json"
+
+"$venv/bin/python" tests/foreign/pygnmi_check.py "$work/lab.json"
+"$venv/bin/python" tests/foreign/pygnmi_scenarios.py "$work/lab.json"
+
+address=$("$venv/bin/python" -c 'import json,sys; print(next(d["address"] for d in json.loads(open(sys.argv[1]).readline())["devices"] if d["name"] == "leaf1"))' "$work/lab.json")
+"$venv/bin/python" -m oc_config_validate --target "$address" --username admin --password admin --no_tls --gnmi_set_cooldown_secs 0 \
+    -tests tests/foreign/oc_config_validate.yaml -results "$work/results.json" >"$work/occv.log" 2>&1 || { cat "$work/occv.log" >&2; exit 1; }
+"$venv/bin/python" tests/foreign/results.py "$work/results.json"
