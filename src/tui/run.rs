@@ -351,7 +351,7 @@ fn take_event(session: &mut Session, event: Event) -> bool {
 /// One write for a whole frame, away from the loop.
 fn write(term: &Term, bytes: Vec<u8>) -> io::Result<JoinHandle<io::Result<()>>> {
     let mut out = term.writer()?;
-    Ok(tokio::task::spawn_blocking(move || out.write_all(&bytes)))
+    Ok(tokio::task::spawn_blocking(move || out.frame(&bytes)))
 }
 
 async fn finish(writing: &mut Option<JoinHandle<io::Result<()>>>) -> io::Result<()> {

@@ -4,8 +4,9 @@
 use std::fs::File;
 use std::io::{self, Write};
 use std::os::fd::AsFd as _;
-use std::sync::Mutex;
 use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::{Mutex, MutexGuard, PoisonError, TryLockError};
+use std::time::{Duration, Instant};
 
 use base64::Engine as _;
 use crossterm::QueueableCommand as _;
@@ -23,6 +24,11 @@ const MOST_CLIPBOARD: usize = 74_000;
 static TAKEN: AtomicBool = AtomicBool::new(false);
 /// Whether some thread panicked since the terminal was taken.
 static PANICKED: AtomicBool = AtomicBool::new(false);
+/// Held while bytes go to the terminal, so that nothing is written after it was given back and no reset lands in the middle
+/// of a frame.
+static WRITING: Mutex<()> = Mutex::new(());
+/// How long the way out waits for a frame the terminal is slow to take, before it resets the terminal all the same.
+const PATIENCE: Duration = Duration::from_millis(300);
 /// Wakes the loop after a panic elsewhere.
 static NUDGE: Mutex<Option<std::sync::Arc<tokio::sync::Notify>>> = Mutex::new(None);
 
@@ -66,8 +72,8 @@ impl Term {
     }
 
     /// Another handle to write frames with.
-    pub fn writer(&self) -> io::Result<File> {
-        self.out.try_clone()
+    pub fn writer(&self) -> io::Result<Writer> {
+        Ok(Writer { out: self.out.try_clone()? })
     }
 
     /// The bytes that set the title, when it is another one.
@@ -96,6 +102,35 @@ impl Term {
     }
 }
 
+/// Writes frames while the terminal is ours.
+pub struct Writer {
+    out: File,
+}
+
+impl Writer {
+    /// Writes one whole frame; a terminal that was given back meanwhile (a panic on another thread) gets nothing.
+    pub fn frame(&mut self, bytes: &[u8]) -> io::Result<()> {
+        let _held = WRITING.lock().unwrap_or_else(PoisonError::into_inner);
+        if !TAKEN.load(Ordering::SeqCst) {
+            return Ok(());
+        }
+        self.out.write_all(bytes)
+    }
+}
+
+/// Waits for a frame that is being written, but not for a terminal that takes none.
+fn quiet() -> Option<MutexGuard<'static, ()>> {
+    let end = Instant::now() + PATIENCE;
+    loop {
+        match WRITING.try_lock() {
+            Ok(held) => return Some(held),
+            Err(TryLockError::Poisoned(held)) => return Some(held.into_inner()),
+            Err(TryLockError::WouldBlock) if Instant::now() < end => std::thread::sleep(Duration::from_millis(5)),
+            Err(TryLockError::WouldBlock) => return None,
+        }
+    }
+}
+
 impl Drop for Term {
     fn drop(&mut self) {
         self.leave();
@@ -107,6 +142,7 @@ fn give_back(out: &mut impl Write) {
     if !TAKEN.swap(false, Ordering::SeqCst) {
         return;
     }
+    let _held = quiet();
     let mut bytes = Vec::new();
     let queued = bytes
         .queue(crossterm::terminal::EndSynchronizedUpdate)
