@@ -14,6 +14,8 @@ pub mod intent;
 pub mod lab;
 pub mod out;
 pub mod plan;
+pub mod serve;
+mod watch;
 pub mod yang;
 
 use std::path::PathBuf;
@@ -132,8 +134,10 @@ pub enum Command {
     Intent(intent::Intent),
     /// Past operations and what became of each device
     History(history::History),
-    /// What differs from intent now. Exits 0 in sync, 2 drift, 1 error
+    /// What differs from intent: now, or live. `status` exits 0 in sync, 2 drift, 1 error
     Drift(drift::Drift),
+    /// The drift monitor without a screen: journal, /healthz, /metrics. Read-only
+    Serve(serve::Serve),
 }
 
 /// Parses the command line, runs the command, prints what went wrong, gives the exit code.
@@ -169,6 +173,7 @@ fn dispatch(line: Line) -> Exit {
             Some(Command::Intent(command)) => command.run(&global).await,
             Some(Command::History(command)) => command.run(&global),
             Some(Command::Drift(command)) => command.run(&global).await,
+            Some(Command::Serve(command)) => command.run(&global).await,
         }
     });
     // A connection that hangs must not keep the program: everything that matters has ended by now.

@@ -133,7 +133,7 @@ impl Default for Timing {
         Self {
             sync: Duration::from_secs(30),
             stale: Duration::from_secs(60),
-            cli: Duration::from_secs(15),
+            cli: Duration::from_secs(60),
             sample: Duration::from_secs(10),
             set: Duration::from_secs(600),
             settle: Duration::from_secs(60),

@@ -66,6 +66,11 @@ impl Options {
         Self { telemetry: true, follow: true, record: true, devices: Vec::new(), branch: None, overrides: Vec::new() }
     }
 
+    /// For a monitor without a screen: everything but counters.
+    pub fn monitor() -> Self {
+        Self { telemetry: false, ..Self::console() }
+    }
+
     /// For one plan.
     pub fn once(devices: Vec<String>, branch: Option<String>, overrides: Vec<String>) -> Self {
         Self { telemetry: false, follow: false, record: false, devices, branch, overrides }

@@ -40,13 +40,15 @@
 //! | [`store`] | the SQLite journal, written before the wire | path, value, tree, plan, diff |
 //! | [`config`] | settings and secrets | |
 //! | [`engine`] | the only place that spawns: commands in, snapshots out | path, value, tree, yang, intent, diff, plan, gnmi, netbox, store, config |
-//! | [`cli`] | one file a command; text, JSON, exit codes | path, value, tree, yang, intent, diff, plan, engine, config, tui, sim |
+//! | [`api`] | HTTP for machines: health and metrics of a running engine | diff, plan, engine |
+//! | [`cli`] | one file a command; text, JSON, exit codes | path, value, tree, yang, intent, diff, plan, engine, config, api, tui, sim |
 //! | [`tui`] | the console: one Model, one Msg, one update, one view | path, value, tree, yang, intent, diff, plan, engine, config |
 //! | [`sim`] | a simulated fabric to test against: EOS targets and a NetBox | path, value, tree, yang, gnmi::wire |
 //!
 //! Two rows are wider than they look: `intent` and `netbox` take only the shape `Finding` from `diff`, and in `cli` only the
 //! command `lab` may import `sim`.
 
+pub mod api;
 pub mod cli;
 pub mod config;
 pub mod diff;

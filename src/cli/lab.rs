@@ -60,7 +60,7 @@ async fn open(lab: &Running, global: &Global) -> Exit {
 }
 
 /// Returns on SIGINT or SIGTERM.
-async fn signal() -> Result<(), Failure> {
+pub(super) async fn signal() -> Result<(), Failure> {
     #[cfg(unix)]
     {
         use tokio::signal::unix::{SignalKind, signal};

@@ -39,7 +39,7 @@ use super::commit::{self, Job};
 use super::device::{Device, Link, Running};
 use super::event::{Event, happening};
 use super::line::{self, Line};
-use super::poller::Poller;
+use super::poller::{Poller, Wake};
 use super::reader::Reader;
 use super::snapshot::{CommitStep, CommitView, DeviceView, Happening, IntentView, LogEntry, Outcome, Phase, Snapshot, Stream};
 use super::subscriptions::{self, Follow};
@@ -85,6 +85,7 @@ pub(super) struct Core {
     armed_until: Option<u64>,
     commit: Option<Arc<CommitView>>,
     abort: Option<CancellationToken>,
+    outcomes: Arc<BTreeMap<String, u64>>,
     log: Arc<Vec<LogEntry>>,
     happenings: Arc<Vec<Happening>>,
     version: u64,
@@ -120,6 +121,7 @@ pub(super) fn blank(settings: &Settings) -> Snapshot {
         staged_plan: None,
         plan: Arc::new(reconcile::empty(&settings.fabric)),
         commit: None,
+        outcomes: Arc::default(),
         log: Arc::default(),
         events: Arc::default(),
     }
@@ -160,6 +162,7 @@ impl Core {
             armed_until: None,
             commit: None,
             abort: None,
+            outcomes: Arc::default(),
             log: Arc::default(),
             happenings: Arc::default(),
             version: 0,
@@ -249,6 +252,7 @@ impl Core {
             Err(error) => self.happen("engine", Severity::Error, format!("{error}; nothing can be committed")),
             Ok(store) => {
                 self.counts = store.intent_counts(&self.settings.fabric).ok().flatten();
+                self.tally_outcomes();
                 let fabric = Arc::clone(&self.settings.fabric);
                 match commit::db(&store, move |store| store.recover(&fabric)).await {
                     Ok(left) => {
@@ -321,7 +325,7 @@ impl Core {
                 }
                 for device in self.devices.values() {
                     if let Some(link) = &device.link {
-                        link.wake.notify_one();
+                        link.wake.all.notify_one();
                     }
                 }
                 self.recall();
@@ -332,7 +336,7 @@ impl Core {
 
     fn stream(&mut self, name: &Arc<str>, life: u64, event: SessionEvent) {
         let Some(device) = self.devices.get_mut(name).filter(|device| device.life == life) else { return };
-        let mut said = None;
+        let (mut said, mut pair) = (None, None);
         match event {
             SessionEvent::State { state, trouble, next_try, unsynced: _ } => {
                 let stream = match state {
@@ -374,10 +378,14 @@ impl Core {
                 if let Some(link) = &device.link {
                     link.up.send_if_modified(|have| !std::mem::replace(have, true));
                 }
-                if device.take(batch, &mut self.classes)
+                let told = device.take(batch, &mut self.classes);
+                if told.configured
                     && let Some(link) = &device.link
                 {
-                    link.wake.notify_one();
+                    link.wake.all.notify_one();
+                }
+                if told.configured || told.health {
+                    pair = device.record.pair.clone();
                 }
             }
             SessionEvent::SyncDone(done) => {
@@ -415,6 +423,13 @@ impl Core {
             }
         }
         let touched = device.dirty.diff || device.dirty.health || device.dirty.view || device.dirty.history;
+        if let Some(pair) = pair {
+            // What one member does shows in the MLAG state of both.
+            let members = self.devices.values().filter(|device| device.record.pair.as_ref() == Some(&pair));
+            for link in members.filter_map(|device| device.link.as_ref()) {
+                link.wake.mlag.notify_one();
+            }
+        }
         if let Some((severity, text)) = said {
             self.happen(name, severity, text);
         }
@@ -553,8 +568,19 @@ impl Core {
             self.load(device);
         }
         self.devices = devices;
+        self.tally_outcomes();
         self.replan = true;
         self.touch();
+    }
+
+    /// Counts how the steps of all commits ended.
+    fn tally_outcomes(&mut self) {
+        if let Ok(store) = &self.store {
+            match store.outcomes(&self.settings.fabric) {
+                Ok(outcomes) => self.outcomes = Arc::new(outcomes),
+                Err(error) => tracing::error!(%error, "journal"),
+            }
+        }
     }
 
     /// Starts or restarts the tasks of a device when where it is reached changed.
@@ -597,7 +623,7 @@ impl Core {
         device.running = Running::Unread;
         let gnmi = line::target(&name, &address, target, &settings.timing);
         let line = Arc::new(Line::new(Arc::clone(&name), gnmi.clone(), target, Arc::clone(&self.decoder), self.events.clone()));
-        let subscriptions = subscriptions::wanted(self.options.telemetry, settings.timing.sample)
+        let subscriptions = subscriptions::wanted(self.options.telemetry, self.options.follow, settings.timing.sample)
             .into_iter()
             .map(|wanted| match wanted.follow {
                 Follow::OnChange => Subscription::on_change(wanted.path),
@@ -630,7 +656,7 @@ impl Core {
             }
         });
         let (up, up_end) = watch::channel(false);
-        let wake = Arc::new(Notify::new());
+        let wake = Arc::new(Wake::default());
         let poller = Poller {
             line: Arc::clone(&line),
             life,
@@ -654,7 +680,7 @@ impl Core {
             Command::Resync(name) => {
                 if let Some(link) = self.devices.get(&name).and_then(|device| device.link.as_ref()) {
                     let _ = link.control.try_send(Control::Resync);
-                    link.wake.notify_one();
+                    link.wake.all.notify_one();
                 }
             }
             Command::Stage(keys) => {
@@ -959,6 +985,7 @@ impl Core {
             staged_plan: self.staged_plan.clone(),
             plan: Arc::clone(&self.plan),
             commit: self.commit.clone(),
+            outcomes: Arc::clone(&self.outcomes),
             log: Arc::clone(&self.log),
             events: Arc::clone(&self.happenings),
         };

@@ -3,7 +3,7 @@
 use std::collections::BTreeSet;
 use std::sync::Arc;
 
-use tokio::sync::{Notify, watch};
+use tokio::sync::watch;
 use tokio_util::sync::{CancellationToken, DropGuard};
 
 use crate::diff::change::{Change, ChangeKey, Finding, Kind, Severity};
@@ -22,6 +22,7 @@ use super::event::CliRead;
 use super::feed;
 use super::health::{self, Facts, Mlag};
 use super::line::{Line, is_cli};
+use super::poller::Wake;
 use super::rates::{Rates, Way};
 use super::snapshot::{DeviceView, Health, Stream, StreamCounters, Tally};
 
@@ -58,10 +59,19 @@ pub struct Link {
     /// Steers the session.
     pub control: tokio::sync::mpsc::Sender<gnmi::Control>,
     /// Reads the command line now.
-    pub wake: Arc<Notify>,
+    pub wake: Arc<Wake>,
     /// Tells the poller whether the device is there.
     pub up: watch::Sender<bool>,
     _ends: DropGuard,
+}
+
+/// What a batch of telemetry told besides its leaves.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct Told {
+    /// The configuration was changed on the device.
+    pub configured: bool,
+    /// State that makes health moved.
+    pub health: bool,
 }
 
 impl Link {
@@ -69,7 +79,7 @@ impl Link {
     pub fn new(
         line: Arc<Line>,
         control: tokio::sync::mpsc::Sender<gnmi::Control>,
-        wake: Arc<Notify>,
+        wake: Arc<Wake>,
         up: watch::Sender<bool>,
         stop: CancellationToken,
     ) -> Self {
@@ -196,14 +206,14 @@ impl Device {
         self.record.pair.is_some()
     }
 
-    /// Takes a batch of telemetry; says whether its configuration moved on the device.
-    pub fn take(&mut self, batch: gnmi::wire::batch::Batch, classes: &mut Table) -> bool {
+    /// Takes a batch of telemetry; says what else has to be read because of it.
+    pub fn take(&mut self, batch: gnmi::wire::batch::Batch, classes: &mut Table) -> Told {
         let received = batch.received;
         self.last_update = Some(received);
         self.dirty.view = true;
         let ops_have_octets = batch.ops.len();
         let applied = batch.apply(&mut self.observed);
-        let mut configured = false;
+        let mut told = Told::default();
         let paths = Arc::clone(self.observed.paths());
         let mut octets = Vec::new();
         paths.with(|list| {
@@ -214,10 +224,13 @@ impl Device {
                         self.dirty.diff = true;
                         self.dirty.health = true;
                     }
-                    Class::Health => self.dirty.health = true,
+                    Class::Health => {
+                        self.dirty.health = true;
+                        told.health = true;
+                    }
                     Class::History => {
                         self.dirty.history = true;
-                        configured = true;
+                        told.configured = true;
                     }
                     Class::Octets if !gone => octets.push((id, Arc::clone(path))),
                     Class::System | Class::Octets | Class::Other => {}
@@ -232,7 +245,7 @@ impl Device {
                 self.rates.octets(interface, way, value, received);
             }
         }
-        configured
+        told
     }
 
     /// Takes leaves somebody asked for.

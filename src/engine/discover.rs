@@ -128,7 +128,7 @@ const PATIENCE: Duration = Duration::from_secs(5);
 /// Never for what the device refuses: that is the answer.
 pub async fn probe(client: &Client, paths: Vec<Path>) -> Result<Vec<Probed>, Error> {
     let paths = if paths.is_empty() {
-        super::subscriptions::wanted(true, Duration::from_secs(10)).into_iter().map(|wanted| wanted.path).collect()
+        super::subscriptions::wanted(true, true, Duration::from_secs(10)).into_iter().map(|wanted| wanted.path).collect()
     } else {
         paths
     };

@@ -25,7 +25,7 @@ pub struct Poller {
     /// Whether the device is there.
     pub up: watch::Receiver<bool>,
     /// Read now.
-    pub wake: Arc<Notify>,
+    pub wake: Arc<Wake>,
     /// Whether to ask for MLAG.
     pub paired: bool,
     /// Between two reads.
@@ -36,10 +36,20 @@ pub struct Poller {
     pub stop: CancellationToken,
 }
 
+/// Reasons to read before it is time. What the stream tells wakes the poller, so reading on a timer is only for what no
+/// stream tells, and can be rare: an idle console costs next to nothing.
+#[derive(Debug, Default)]
+pub struct Wake {
+    /// The configuration moved, or somebody asks: everything is read.
+    pub all: Notify,
+    /// State moved that MLAG depends on (a port, the other member of the pair): MLAG is read.
+    pub mlag: Notify,
+}
+
 /// A little time after a wake, so that a burst of changes is read once.
 const SETTLE: Duration = Duration::from_millis(150);
 /// MLAG is state: it is read more often than configuration.
-const MLAG_EVERY: Duration = Duration::from_secs(10);
+const MLAG_EVERY: Duration = Duration::from_secs(30);
 
 impl Poller {
     /// Runs until stopped.
@@ -78,9 +88,13 @@ impl Poller {
             let next = if self.paired { config_due.min(mlag_due) } else { config_due };
             tokio::select! {
                 () = tokio::time::sleep_until(next) => {}
-                () = self.wake.notified() => {
+                () = self.wake.all.notified() => {
                     tokio::time::sleep(SETTLE).await;
                     (config_due, mlag_due) = (Instant::now(), Instant::now());
+                }
+                () = self.wake.mlag.notified(), if self.paired => {
+                    tokio::time::sleep(SETTLE).await;
+                    mlag_due = Instant::now();
                 }
                 changed = self.up.changed() => {
                     if changed.is_err() {

@@ -1,5 +1,8 @@
 //! What the engine reports: one immutable snapshot at a time, cheap to make and to keep. Front ends draw it and nothing else.
 
+#[cfg(test)]
+pub(crate) mod fixture;
+
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 
@@ -40,6 +43,8 @@ pub struct Snapshot {
     pub plan: Arc<Plan>,
     /// The commit under way, or the last one.
     pub commit: Option<Arc<CommitView>>,
+    /// Steps of commits in the journal of this machine, by the name of their outcome.
+    pub outcomes: Arc<BTreeMap<String, u64>>,
     /// The newest calls, oldest first, at most 2,000.
     pub log: Arc<Vec<LogEntry>>,
     /// The newest happenings, oldest first, at most 500.

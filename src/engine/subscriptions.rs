@@ -43,18 +43,17 @@ const ON_CHANGE: [(&str, &str); 13] = [
     ("/system/grpc-servers", "the server we are connected through: protected, shown"),
 ];
 
-/// `(path, why)`, sampled: counters move all the time.
-const SAMPLED: [(&str, &str); 2] = [
-    ("/interfaces/interface[name=*]/state/counters", "octets and errors, for rates and sparklines"),
-    ("/system/memory/state", "proof of life: something to hear from a device where nothing changes"),
-];
+/// Sampled for a console: octets and errors move all the time, and make rates and sparklines.
+const COUNTERS: &str = "/interfaces/interface[name=*]/state/counters";
+/// Sampled by whoever stays: something to hear from a device where nothing changes.
+const LIFE: &str = "/system/memory/state";
 
-/// The list. Without `telemetry` (a headless plan) nothing is sampled.
-pub fn wanted(telemetry: bool, sample: Duration) -> Vec<Wanted> {
+/// The list. `telemetry` samples counters, `follow` a proof of life; a headless plan wants neither.
+pub fn wanted(telemetry: bool, follow: bool, sample: Duration) -> Vec<Wanted> {
     let parse = |text: &str| Path::parse(text).ok();
     let on_change = ON_CHANGE.iter().filter_map(|(path, _)| Some(Wanted { path: parse(path)?, follow: Follow::OnChange }));
-    let sampled =
-        SAMPLED.iter().filter(|_| telemetry).filter_map(|(path, _)| Some(Wanted { path: parse(path)?, follow: Follow::Sample(sample) }));
+    let sampled = [(COUNTERS, telemetry), (LIFE, telemetry || follow)].into_iter().filter(|(_, wanted)| *wanted);
+    let sampled = sampled.filter_map(|(path, _)| Some(Wanted { path: parse(path)?, follow: Follow::Sample(sample) }));
     on_change.chain(sampled).collect()
 }
 
@@ -64,7 +63,9 @@ mod tests {
 
     #[test]
     fn every_path_of_the_list_parses() {
-        assert_eq!(wanted(true, Duration::from_secs(10)).len(), ON_CHANGE.len() + SAMPLED.len());
-        assert!(wanted(false, Duration::from_secs(10)).iter().all(|wanted| wanted.follow == Follow::OnChange));
+        let every = Duration::from_secs(10);
+        assert_eq!(wanted(true, true, every).len(), ON_CHANGE.len() + 2);
+        assert_eq!(wanted(false, true, every).len(), ON_CHANGE.len() + 1);
+        assert!(wanted(false, false, every).iter().all(|wanted| wanted.follow == Follow::OnChange));
     }
 }

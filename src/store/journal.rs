@@ -1,6 +1,8 @@
 //! Operations and their steps. A step's row says `sending` on disk before its Set leaves, so that whatever happens to us, the
 //! next start can tell what was done, what was not, and what nobody knows.
 
+use std::collections::BTreeMap;
+
 use rusqlite::{OptionalExtension as _, params};
 use serde::Serialize;
 
@@ -219,6 +221,21 @@ impl Store {
                     .collect::<rusqlite::Result<_>>()?;
             }
             Ok(operations)
+        })
+    }
+
+    /// How many steps ended how, over all operations of a fabric: outcome name to count.
+    ///
+    /// # Errors
+    /// When the journal cannot be read.
+    pub fn outcomes(&self, fabric: &str) -> Result<BTreeMap<String, u64>, Error> {
+        self.read(|connection| {
+            connection
+                .prepare(
+                    "SELECT outcome, count(*) FROM action JOIN operation ON id = operation WHERE fabric = ?1 AND outcome IS NOT NULL GROUP BY outcome",
+                )?
+                .query_map(params![fabric], |row| Ok((row.get(0)?, unsigned(row.get(1)?))))?
+                .collect()
         })
     }
 

@@ -1,13 +1,14 @@
 #!/usr/bin/env bash
-# Foreign gNMI clients (pygnmi and oc-config-validate, from PyPI) against the simulated devices of `fabric-orch lab --headless`.
+# Foreign clients from PyPI: pygnmi and oc-config-validate against the simulated devices of `fabric-orch lab --headless`, and
+# Prometheus' own parser on the page of `fabric-orch serve`.
 # FABRIC_ORCH names the binary (default: built here); FOREIGN_VENV a virtual environment to keep between runs.
 set -euo pipefail
 cd "$(dirname "$0")/../.."
 
 work=$(mktemp -d)
 venv=${FOREIGN_VENV:-$work/venv}
-lab=
-trap '[ -z "$lab" ] || kill "$lab" 2>/dev/null || true; rm -rf "$work"' EXIT
+lab= serve=
+trap '[ -z "$lab$serve" ] || kill $lab $serve 2>/dev/null || true; rm -rf "$work"' EXIT
 
 if [ ! -x "$venv/bin/python" ]; then
     python3 -m venv "$venv"
@@ -27,6 +28,17 @@ for _ in $(seq 600); do
     sleep 0.1
 done
 head -1 "$work/lab.json"
+
+config=$(sed 's/.*"config": *"\([^"]*\)".*/\1/' "$work/lab.json")
+"$FABRIC_ORCH" --config "$config" serve --listen 127.0.0.1:0 >"$work/serve.json" 2>"$work/serve.err" &
+serve=$!
+for _ in $(seq 600); do
+    [ -s "$work/serve.json" ] && break
+    kill -0 "$serve" 2>/dev/null || { cat "$work/serve.err" >&2; exit 1; }
+    sleep 0.1
+done
+"$venv/bin/python" tests/foreign/metrics_check.py "$(sed 's/.*"listen": *"\([^"]*\)".*/\1/' "$work/serve.json")"
+kill "$serve"
 
 "$venv/bin/python" tests/foreign/pygnmi_check.py "$work/lab.json"
 "$venv/bin/python" tests/foreign/pygnmi_scenarios.py "$work/lab.json"

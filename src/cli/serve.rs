@@ -1,0 +1,54 @@
+//! `serve`: the drift monitor without a screen. Mirrors the fabric, writes drift to the journal, says what happens on stderr,
+//! and answers `/healthz` and `/metrics`. Read-only: it commits nothing.
+
+use std::net::SocketAddr;
+
+use clap::Args;
+use serde_json::json;
+
+use super::{CLEAN, Exit, Failure, Global, lab, out, watch};
+use crate::api::server;
+use crate::engine::{Engine, Options};
+
+/// `serve`
+#[derive(Debug, Args)]
+pub struct Serve {
+    /// Address of /healthz and /metrics (they hold no secret, but names and health of the fabric); port 0 takes a free one
+    #[arg(long, value_name = "HOST:PORT", default_value = "127.0.0.1:9478", env = "FABRIC_ORCH_LISTEN")]
+    listen: SocketAddr,
+}
+
+impl Serve {
+    /// Serves until a signal.
+    pub async fn run(self, global: &Global) -> Exit {
+        let mut settings = global.settings()?;
+        settings.may_write = false;
+        let listener = server::bind(self.listen)
+            .await
+            .map_err(|error| Failure::new(error.to_string()).hint("choose another with --listen HOST:PORT"))?;
+        let listen = listener.local_addr().map_err(|error| Failure::new(format!("no address: {error}")))?;
+        let handle = Engine::start(settings, Options::monitor())?;
+        out::json(&json!({"listen": listen.to_string()}), false)?;
+        let (stop, stopped) = tokio::sync::oneshot::channel::<()>();
+        let pages = tokio::spawn(server::serve(listener, handle.snapshots.clone(), async move {
+            let _ = stopped.await;
+        }));
+        let mut said = watch::Said::default();
+        let mut snapshots = handle.snapshots.clone();
+        let ended = tokio::select! {
+            ended = lab::signal() => ended,
+            () = async {
+                while snapshots.changed().await.is_ok() {
+                    let snapshot = snapshots.borrow_and_update().clone();
+                    for happening in said.fresh(&snapshot) {
+                        out::talk(&format!("{} {} {}", out::time(happening.time), happening.source, happening.text));
+                    }
+                }
+            } => Err(Failure::new("the engine ended by itself").hint("--log FILE says more")),
+        };
+        let _ = stop.send(());
+        handle.stop().await;
+        let _ = tokio::time::timeout(std::time::Duration::from_secs(2), pages).await;
+        ended.map(|()| CLEAN)
+    }
+}
