@@ -35,13 +35,13 @@ pub async fn bind(listen: SocketAddr) -> Result<TcpListener, Error> {
     TcpListener::bind(listen).await.map_err(|source| Error { listen, source })
 }
 
-/// Serves until `end` resolves.
+/// Serves for as long as it is polled.
 ///
 /// # Errors
 /// When the socket fails.
-pub async fn serve(listener: TcpListener, snapshots: Snapshots, end: impl Future<Output = ()> + Send + 'static) -> std::io::Result<()> {
+pub async fn serve(listener: TcpListener, snapshots: Snapshots) -> std::io::Result<()> {
     let pages = Router::new().route("/healthz", get(healthz)).route("/metrics", get(page)).with_state(snapshots);
-    axum::serve(listener, pages).with_graceful_shutdown(end).await
+    axum::serve(listener, pages).await
 }
 
 fn now() -> u64 {

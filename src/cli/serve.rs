@@ -29,14 +29,13 @@ impl Serve {
         let listen = listener.local_addr().map_err(|error| Failure::new(format!("no address: {error}")))?;
         let handle = Engine::start(settings, Options::monitor())?;
         out::json(&json!({"listen": listen.to_string()}), false)?;
-        let (stop, stopped) = tokio::sync::oneshot::channel::<()>();
-        let pages = tokio::spawn(server::serve(listener, handle.snapshots.clone(), async move {
-            let _ = stopped.await;
-        }));
         let mut said = watch::Said::default();
         let mut snapshots = handle.snapshots.clone();
         let ended = tokio::select! {
             ended = lab::signal() => ended,
+            served = server::serve(listener, handle.snapshots.clone()) => {
+                served.map_err(|error| Failure::new(format!("{listen} is not served any more: {error}")))
+            }
             () = async {
                 while snapshots.changed().await.is_ok() {
                     let snapshot = snapshots.borrow_and_update().clone();
@@ -46,9 +45,7 @@ impl Serve {
                 }
             } => Err(Failure::new("the engine ended by itself").hint("--log FILE says more")),
         };
-        let _ = stop.send(());
         handle.stop().await;
-        let _ = tokio::time::timeout(std::time::Duration::from_secs(2), pages).await;
         ended.map(|()| CLEAN)
     }
 }

@@ -278,6 +278,7 @@ impl Fixture {
             staged_plan: None,
             plan: Arc::new(everything),
             commit: None,
+            outcomes: Arc::default(),
             log: Arc::new(vec![
                 LogEntry {
                     time: NOW - 9_000,
