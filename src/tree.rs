@@ -79,9 +79,14 @@ impl Tree {
         self.history.mark()
     }
 
+    /// Whether this is the tree of the mark and no value moved since.
+    pub fn is_at(&self, mark: &Mark) -> bool {
+        self.history.is_at(mark)
+    }
+
     /// The leaves added, changed or removed since a mark, in order, possibly more than once; `None` when that is too long ago
     /// to know, or the mark is of another tree (a clone is another tree).
-    pub fn moved_since(&self, mark: &Mark) -> Option<impl Iterator<Item = PathId>> {
+    pub fn moved_since<'a>(&'a self, mark: &Mark) -> Option<impl Iterator<Item = PathId> + use<'a>> {
         self.history.since(mark)
     }
 
@@ -308,6 +313,17 @@ impl Tree {
             + self.firsts.capacity() * size_of::<PathId>()
             + self.origins.capacity() * size_of::<usize>()
             + self.history.heap_bytes()
+    }
+}
+
+impl Tree {
+    /// Whether both hold the same leaves with the same times and origins. Costs little for snapshots of one tree.
+    pub fn is_same(&self, other: &Self) -> bool {
+        let mut same = Arc::ptr_eq(&self.paths, &other.paths) && self.len == other.len && self.origins == other.origins;
+        if same {
+            self.merge(other, |_, ours, theirs| same = same && ours == theirs);
+        }
+        same
     }
 }
 

@@ -42,7 +42,11 @@ impl History {
         Mark { tree: Arc::clone(&self.tree), version: self.version }
     }
 
-    pub(super) fn since(&self, mark: &Mark) -> Option<impl Iterator<Item = PathId>> {
+    pub(super) fn is_at(&self, mark: &Mark) -> bool {
+        self.version == mark.version && Arc::ptr_eq(&self.tree, &mark.tree)
+    }
+
+    pub(super) fn since<'a>(&'a self, mark: &Mark) -> Option<impl Iterator<Item = PathId> + use<'a>> {
         if !Arc::ptr_eq(&self.tree, &mark.tree) {
             return None;
         }
