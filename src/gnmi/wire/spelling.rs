@@ -34,11 +34,12 @@ pub(super) struct Guess {
     row: u32,
 }
 
-#[derive(Default)]
 pub(super) struct Spellings {
     prefixes: FxHashMap<Box<[u8]>, usize>,
     below: Vec<Below>,
+    /// Memory taken, about.
     bytes: usize,
+    most: usize,
 }
 
 /// The paths said below one prefix; no prefix at all is the empty one.
@@ -59,7 +60,17 @@ struct Row {
     known: Known,
 }
 
+impl Default for Spellings {
+    fn default() -> Self {
+        Self::at_most(BYTES_KEPT)
+    }
+}
+
 impl Spellings {
+    fn at_most(most: usize) -> Self {
+        Self { prefixes: FxHashMap::default(), below: Vec::new(), bytes: 0, most }
+    }
+
     /// The paths below a prefix.
     #[inline]
     pub(super) fn below(&self, prefix: &[u8], guess: &mut Guess) -> Option<&Below> {
@@ -73,8 +84,8 @@ impl Spellings {
 
     /// Remembers a spelling of a prefix, and of a path below it.
     pub(super) fn learn(&mut self, prefix: &[u8], path: &Arc<Path>, below: Option<(&[u8], Known)>) {
-        if self.bytes >= BYTES_KEPT {
-            *self = Self::default();
+        if self.bytes >= self.most {
+            *self = Self::at_most(self.most);
         }
         let index = self.prefixes.get(prefix).copied().unwrap_or_else(|| {
             self.below.push(Below {
@@ -91,11 +102,6 @@ impl Spellings {
         if let (Some((spelling, known)), Some(rows)) = (below, self.below.get_mut(index)) {
             self.bytes += rows.learn(spelling, known);
         }
-    }
-
-    #[cfg(test)]
-    pub(super) fn bytes(&self) -> usize {
-        self.bytes
     }
 }
 
@@ -147,4 +153,58 @@ fn hash(bytes: &[u8]) -> u64 {
     let mut hasher = FxHasher::default();
     hasher.write(bytes);
     hasher.finish()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::tree::Paths;
+    use proptest::prelude::*;
+
+    fn known(number: u16) -> Known {
+        let paths = Paths::new();
+        let ids: Vec<_> = (0..=number).map(|number| paths.intern(&Path::root().child(number.to_string()))).collect();
+        Known { id: ids[usize::from(number)], prepared: Prepared { node: number.into(), ..Prepared::default() } }
+    }
+
+    fn spelling(number: u16) -> Vec<u8> {
+        format!("/some/path/number{number}").into_bytes()
+    }
+
+    #[test]
+    fn memory_ends_and_begins_anew() {
+        let mut table = Spellings::at_most(10_000);
+        let path = Arc::new(Path::root());
+        let known = known(0);
+        for number in 0..2_000u16 {
+            table.learn(b"prefix", &path, Some((&spelling(number), known)));
+            assert!(table.bytes < 10_000 + 500, "one spelling more than allowed at the most");
+            let mut guess = Guess::default();
+            assert!(table.below(b"prefix", &mut guess).unwrap().find(&spelling(number), &mut guess).is_some(), "the last is remembered");
+        }
+        let mut guess = Guess { prefix: 7, last: 4_000_000, row: 9_999 };
+        assert!(table.below(b"prefix", &mut guess).unwrap().find(&spelling(0), &mut guess).is_none(), "the first is forgotten");
+    }
+
+    proptest! {
+        /// Whatever a stream guesses and in whatever order it speaks, a spelling is found as what it was learned as.
+        #[test]
+        fn a_guess_is_never_believed(said in proptest::collection::vec((0u16..3, 0u16..12), 0..80), wild in any::<(usize, u32, u32)>()) {
+            let mut table = Spellings::default();
+            let path = Arc::new(Path::root());
+            let facts: Vec<Known> = (0..12).map(known).collect();
+            let mut guess = Guess { prefix: wild.0 % 5, last: wild.1, row: wild.2 };
+            let mut met = std::collections::BTreeSet::new();
+            for (prefix, number) in said {
+                let (above, below) = (prefix.to_string().into_bytes(), spelling(number));
+                let found = table.below(&above, &mut guess).and_then(|below_it| below_it.find(&below, &mut guess));
+                let fact = facts[usize::from(number)];
+                prop_assert_eq!(found, met.contains(&(prefix, number)).then_some(fact));
+                if found.is_none() {
+                    table.learn(&above, &path, Some((&below, fact)));
+                    met.insert((prefix, number));
+                }
+            }
+        }
+    }
 }

@@ -305,4 +305,6 @@ impl std::fmt::Debug for Decoder {
 }
 
 #[cfg(test)]
+mod mutated;
+#[cfg(test)]
 mod tests;
