@@ -159,8 +159,10 @@ impl Decoder {
                 self.learn(prefix, None)?.0
             }
         };
-        let gone = deletes.into_iter().map(|bytes| Some(convert::path_below(Some(&prefix), &proto::Path::decode(bytes).ok()?)));
-        let gone = gone.collect::<Option<Vec<_>>>()?;
+        let mut gone = Vec::new();
+        for bytes in deletes {
+            gone.push(convert::path_below(Some(&prefix), &proto::Path::decode(bytes).ok()?));
+        }
         self.close(Head { timestamp, atomic, prefix, duplicates }, gone, start.ops, batch);
         Some(Received::Notification)
     }
@@ -248,11 +250,11 @@ impl Decoder {
             }
             Ok(value) if known.prepared.keeps.has(&value) => batch.ops.push(Op::Set(known.id, value)),
             Ok(value) => {
-                let path = self.paths.get(known.id);
+                let path = || self.paths.get(known.id);
                 let value = match self.canon.canonical(known.prepared, &path, value.clone()) {
                     Ok(canonical) => canonical,
                     Err(reason) => {
-                        batch.spoil((*path).clone(), reason);
+                        batch.spoil((*path()).clone(), reason);
                         value
                     }
                 };
