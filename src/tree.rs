@@ -4,127 +4,25 @@
 //! Leaves are kept sorted by that number in chunks which snapshots share: cloning a tree copies pointers, and writing after
 //! a clone copies only the chunk written to. Every leaf knows where it came from and when it was received by our clock,
 //! which is the only clock freshness is judged by (devices stamp first values with the time of their last change).
+//!
+//! A leaf takes 36 bytes, index included, and the heap of a text of more than 22 bytes.
 
-use std::ops::Range;
-use std::sync::{Arc, PoisonError, RwLock};
+mod chunk;
+mod history;
+mod leaf;
+mod merge;
+mod paths;
 
-use rustc_hash::FxHashMap;
-use serde::{Deserialize, Serialize};
+use std::sync::Arc;
 
+use self::chunk::Chunk;
+use self::history::History;
+pub use self::history::Mark;
+use self::leaf::Stamp;
+pub use self::leaf::{Leaf, Origin};
+pub use self::paths::{PathId, Paths};
 use crate::path::Path;
 use crate::value::Value;
-
-/// A path's number in a [`Paths`] table.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord)]
-pub struct PathId(u32);
-
-impl PathId {
-    /// As an index.
-    pub fn index(self) -> usize {
-        self.0 as usize
-    }
-
-    /// The number of the path at `index` of the slice [`Paths::with`] shows.
-    pub(crate) fn from_index(index: usize) -> Self {
-        Self(u32::try_from(index).unwrap_or(u32::MAX))
-    }
-}
-
-/// The interned paths of one fabric. Only grows: 10 devices hold about 30,000 paths, one device some 3,000.
-#[derive(Debug, Default)]
-pub struct Paths {
-    inner: RwLock<Interned>,
-}
-
-#[derive(Debug, Default)]
-struct Interned {
-    ids: FxHashMap<Arc<Path>, PathId>,
-    paths: Vec<Arc<Path>>,
-}
-
-impl Paths {
-    /// An empty table.
-    pub fn new() -> Arc<Self> {
-        Arc::default()
-    }
-
-    /// The number of `path`, given now if it has none.
-    pub fn intern(&self, path: &Path) -> PathId {
-        if let Some(id) = self.find(path) {
-            return id;
-        }
-        let mut inner = self.inner.write().unwrap_or_else(PoisonError::into_inner);
-        if let Some(id) = inner.ids.get(path) {
-            return *id;
-        }
-        let id = PathId(u32::try_from(inner.paths.len()).unwrap_or(u32::MAX));
-        let path = Arc::new(path.clone());
-        inner.paths.push(Arc::clone(&path));
-        inner.ids.insert(path, id);
-        id
-    }
-
-    /// The number of `path` if it has one.
-    pub fn find(&self, path: &Path) -> Option<PathId> {
-        self.inner.read().unwrap_or_else(PoisonError::into_inner).ids.get(path).copied()
-    }
-
-    /// The path of a number that this table gave.
-    pub fn get(&self, id: PathId) -> Arc<Path> {
-        self.inner.read().unwrap_or_else(PoisonError::into_inner).paths.get(id.index()).cloned().unwrap_or_default()
-    }
-
-    /// Many at once under one lock: `visit` gets each id's path.
-    pub fn with<R>(&self, visit: impl FnOnce(&[Arc<Path>]) -> R) -> R {
-        visit(&self.inner.read().unwrap_or_else(PoisonError::into_inner).paths)
-    }
-
-    /// How many paths.
-    pub fn len(&self) -> usize {
-        self.inner.read().unwrap_or_else(PoisonError::into_inner).paths.len()
-    }
-
-    /// Whether there is none.
-    pub fn is_empty(&self) -> bool {
-        self.len() == 0
-    }
-}
-
-/// Who says so: the object of the source of intent a desired leaf was made from.
-#[derive(Clone, Debug, Default, PartialEq, Eq, Hash, PartialOrd, Ord, Serialize, Deserialize)]
-pub struct Origin {
-    /// In words: `interface leaf1 Ethernet11 #412`.
-    pub object: String,
-    /// Where a person sees it: the NetBox page. Empty when there is none.
-    pub url: String,
-    /// Who changed the object last, if known.
-    #[serde(skip_serializing_if = "Option::is_none", default)]
-    pub user: Option<String>,
-    /// When it was changed last, RFC 3339, if known.
-    #[serde(skip_serializing_if = "Option::is_none", default)]
-    pub time: Option<String>,
-}
-
-/// One leaf.
-#[derive(Clone, Debug, PartialEq)]
-pub struct Leaf {
-    /// What it holds.
-    pub value: Value,
-    /// When we received it, milliseconds since the Unix epoch by our clock; 0 for leaves that were made, not received.
-    pub received: u64,
-    /// The sweep this leaf was last seen in; see [`Tree::begin_sweep`].
-    pub generation: u32,
-    /// Index into the tree's origins + 1; 0 is none.
-    source: u32,
-}
-
-/// Leaves of one chunk are split in two when there are more.
-const CHUNK: usize = 256;
-
-#[derive(Clone, Debug, Default)]
-struct Chunk {
-    leaves: Vec<(PathId, Leaf)>,
-}
 
 /// What [`Tree::set`] did.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -141,17 +39,19 @@ pub enum Written {
 #[derive(Clone, Debug)]
 pub struct Tree {
     paths: Arc<Paths>,
+    /// The first number of each chunk: finding a chunk touches nothing else.
+    firsts: Vec<PathId>,
     chunks: Vec<Arc<Chunk>>,
     origins: Vec<Arc<Origin>>,
     len: usize,
-    version: u64,
-    generation: u32,
+    generation: u16,
+    history: History,
 }
 
 impl Tree {
     /// An empty tree over `paths`.
     pub fn new(paths: Arc<Paths>) -> Self {
-        Self { paths, chunks: Vec::new(), origins: Vec::new(), len: 0, version: 0, generation: 0 }
+        Self { paths, firsts: Vec::new(), chunks: Vec::new(), origins: Vec::new(), len: 0, generation: 0, history: History::default() }
     }
 
     /// The table its paths are interned in.
@@ -171,82 +71,131 @@ impl Tree {
 
     /// Moves with every change of a value, not with times.
     pub fn version(&self) -> u64 {
-        self.version
+        self.history.version()
+    }
+
+    /// This point in the life of this tree, for [`Tree::moved_since`].
+    pub fn mark(&self) -> Mark {
+        self.history.mark()
+    }
+
+    /// Whether this is the tree of the mark and no value moved since.
+    pub fn is_at(&self, mark: &Mark) -> bool {
+        self.history.is_at(mark)
+    }
+
+    /// The leaves added, changed or removed since a mark, in order, possibly more than once; `None` when that is too long ago
+    /// to know, or the mark is of another tree (a clone is another tree).
+    pub fn moved_since<'a>(&'a self, mark: &Mark) -> Option<impl Iterator<Item = PathId> + use<'a>> {
+        self.history.since(mark)
     }
 
     /// Sets a leaf received at `received` (ms since the epoch; 0 = made here).
     pub fn set(&mut self, path: &Path, value: Value, received: u64) -> Written {
         let id = self.paths.intern(path);
-        self.set_id(id, value, received, 0)
+        self.set_interned(id, value, received)
     }
 
     /// Sets a desired leaf and says which object it came from.
     pub fn set_from(&mut self, path: &Path, value: Value, origin: &Arc<Origin>) -> Written {
-        let source = self.source(origin);
+        let stamp = Stamp::made_from(self.source(origin), self.generation);
         let id = self.paths.intern(path);
-        self.set_id(id, value, 0, source)
+        self.set_one(id, value, stamp)
     }
 
     /// Sets a leaf whose path is interned already.
     pub fn set_interned(&mut self, id: PathId, value: Value, received: u64) -> Written {
-        self.set_id(id, value, received, 0)
+        self.set_one(id, value, Stamp::received_at(received, self.generation))
     }
 
-    fn source(&mut self, origin: &Arc<Origin>) -> u32 {
+    /// Sets many leaves and says what that did to each. Neighbours in the tree cost least one after the other, which is how
+    /// devices send them.
+    pub fn set_all(&mut self, leaves: impl Iterator<Item = (PathId, Value)>, received: u64, wrote: impl FnMut(PathId, Written)) {
+        self.write(leaves, Stamp::received_at(received, self.generation), wrote);
+    }
+
+    fn set_one(&mut self, id: PathId, value: Value, stamp: Stamp) -> Written {
+        let mut written = Written::Same;
+        self.write(std::iter::once((id, value)), stamp, |_, what| written = what);
+        written
+    }
+
+    fn source(&mut self, origin: &Arc<Origin>) -> usize {
         // Leaves of one object are set one after the other, so the last origins are the likely ones.
         let known = self.origins.iter().rposition(|have| Arc::ptr_eq(have, origin) || have == origin);
-        let index = known.unwrap_or_else(|| {
+        known.unwrap_or_else(|| {
             self.origins.push(Arc::clone(origin));
             self.origins.len() - 1
-        });
-        u32::try_from(index + 1).unwrap_or(0)
+        })
     }
 
-    fn set_id(&mut self, id: PathId, value: Value, received: u64, source: u32) -> Written {
-        let generation = self.generation;
-        let leaf = Leaf { value, received, generation, source };
-        let Some(at) = self.chunk_of(id) else {
-            self.chunks.push(Arc::new(Chunk { leaves: vec![(id, leaf)] }));
-            return self.added();
-        };
-        let chunk = Arc::make_mut(&mut self.chunks[at]);
-        match chunk.leaves.binary_search_by_key(&id, |(have, _)| *have) {
-            Ok(index) => {
-                let old = &mut chunk.leaves[index].1;
-                let same = old.value == leaf.value;
-                *old = leaf;
-                if same {
-                    return Written::Same;
+    fn write(&mut self, mut leaves: impl Iterator<Item = (PathId, Value)>, stamp: Stamp, mut wrote: impl FnMut(PathId, Written)) {
+        let mut next = leaves.next();
+        while let Some((mut id, mut value)) = next {
+            let at = self.chunk_of(id).unwrap_or_else(|| {
+                self.firsts.push(id);
+                self.chunks.push(Arc::default());
+                0
+            });
+            let Self { firsts, chunks, history, len, .. } = self;
+            let (start, end) = (if at == 0 { None } else { firsts.get(at).copied() }, firsts.get(at + 1).copied());
+            let chunk = Arc::make_mut(&mut chunks[at]);
+            let mut guess = 0;
+            // As long as leaves fall into this chunk.
+            next = loop {
+                match chunk.find(id, guess) {
+                    Ok(index) => {
+                        guess = index + 1;
+                        let leaf = chunk.leaf_mut(index);
+                        leaf.stamp = stamp;
+                        if leaf.value == value {
+                            wrote(id, Written::Same);
+                        } else {
+                            leaf.value = value;
+                            history.moved(id);
+                            wrote(id, Written::Changed);
+                        }
+                    }
+                    Err(index) if chunk.is_full() && index < chunk.ids().len() => {
+                        let right = chunk.split();
+                        firsts.insert(at + 1, right.ids()[0]);
+                        chunks.insert(at + 1, Arc::new(right));
+                        break Some((id, value));
+                    }
+                    Err(index) => {
+                        let leaf = Leaf { value, stamp };
+                        *len += 1;
+                        history.moved(id);
+                        wrote(id, Written::Added);
+                        if chunk.is_full() {
+                            // Appending is the common way to grow (first sync): the full chunk stays full.
+                            let mut right = Chunk::default();
+                            right.insert(0, id, leaf);
+                            firsts.insert(at + 1, id);
+                            chunks.insert(at + 1, Arc::new(right));
+                            break leaves.next();
+                        }
+                        if index == 0 {
+                            firsts[at] = id;
+                        }
+                        chunk.insert(index, id, leaf);
+                        guess = index + 1;
+                    }
                 }
-                self.version += 1;
-                Written::Changed
-            }
-            Err(index) => {
-                chunk.leaves.insert(index, (id, leaf));
-                if chunk.leaves.len() > CHUNK {
-                    // Appending is the common way to grow (first sync), so the right half starts small.
-                    let cut = if index == CHUNK { CHUNK } else { CHUNK / 2 };
-                    let right = chunk.leaves.split_off(cut);
-                    self.chunks.insert(at + 1, Arc::new(Chunk { leaves: right }));
+                match leaves.next() {
+                    Some((later, to)) if start.is_none_or(|start| start <= later) && end.is_none_or(|end| later < end) => {
+                        (id, value) = (later, to);
+                    }
+                    other => break other,
                 }
-                self.added()
-            }
+            };
         }
-    }
-
-    fn added(&mut self) -> Written {
-        self.len += 1;
-        self.version += 1;
-        Written::Added
     }
 
     /// The chunk that holds `id` or would: the last one starting at or before it.
     fn chunk_of(&self, id: PathId) -> Option<usize> {
-        if self.chunks.is_empty() {
-            return None;
-        }
-        let after = self.chunks.partition_point(|chunk| chunk.leaves.first().is_some_and(|(first, _)| *first <= id));
-        Some(after.saturating_sub(1))
+        let after = self.firsts.partition_point(|first| *first <= id);
+        (!self.firsts.is_empty()).then(|| after.saturating_sub(1))
     }
 
     /// One leaf.
@@ -256,9 +205,7 @@ impl Tree {
 
     /// One leaf by number.
     pub fn get_id(&self, id: PathId) -> Option<&Leaf> {
-        let chunk = self.chunks.get(self.chunk_of(id)?)?;
-        let index = chunk.leaves.binary_search_by_key(&id, |(have, _)| *have).ok()?;
-        Some(&chunk.leaves[index].1)
+        self.chunks.get(self.chunk_of(id)?)?.get(id)
     }
 
     /// One leaf's value.
@@ -268,22 +215,26 @@ impl Tree {
 
     /// The object a leaf came from.
     pub fn origin(&self, leaf: &Leaf) -> Option<&Arc<Origin>> {
-        self.origins.get(usize::try_from(leaf.source.checked_sub(1)?).ok()?)
+        self.origins.get(leaf.stamp.origin()?)
     }
 
     /// Removes one leaf.
     pub fn remove(&mut self, path: &Path) -> Option<Leaf> {
         let id = self.paths.find(path)?;
-        self.get_id(id)?;
         let at = self.chunk_of(id)?;
-        let chunk = Arc::make_mut(&mut self.chunks[at]);
-        let index = chunk.leaves.binary_search_by_key(&id, |(have, _)| *have).ok()?;
-        let (_, leaf) = chunk.leaves.remove(index);
-        if chunk.leaves.is_empty() {
-            self.chunks.remove(at);
+        let chunk = self.chunks.get_mut(at)?;
+        let index = chunk.find(id, 0).ok()?;
+        let chunk = Arc::make_mut(chunk);
+        let leaf = chunk.remove(index);
+        match chunk.ids().first() {
+            Some(first) => self.firsts[at] = *first,
+            None => {
+                self.chunks.remove(at);
+                self.firsts.remove(at);
+            }
         }
         self.len -= 1;
-        self.version += 1;
+        self.history.moved(id);
         Some(leaf)
     }
 
@@ -296,18 +247,23 @@ impl Tree {
     /// Keeps only leaves that `keep` wants; says how many went.
     pub fn retain(&mut self, mut keep: impl FnMut(PathId, &Leaf) -> bool) -> usize {
         let before = self.len;
+        let mut gone = Vec::new();
         for chunk in &mut self.chunks {
-            if chunk.leaves.iter().any(|(id, leaf)| !keep(*id, leaf)) {
-                Arc::make_mut(chunk).leaves.retain(|(id, leaf)| keep(*id, leaf));
+            gone.clear();
+            gone.extend(chunk.rows().enumerate().filter(|(_, (id, leaf))| !keep(*id, leaf)).map(|(index, _)| index));
+            if gone.is_empty() {
+                continue;
             }
+            gone.iter().for_each(|index| self.history.moved(chunk.ids()[*index]));
+            self.len -= gone.len();
+            Arc::make_mut(chunk).remove_all(&gone);
         }
-        self.chunks.retain(|chunk| !chunk.leaves.is_empty());
-        self.len = self.chunks.iter().map(|chunk| chunk.leaves.len()).sum();
-        let gone = before - self.len;
-        if gone > 0 {
-            self.version += 1;
+        if self.len < before {
+            self.chunks.retain(|chunk| !chunk.ids().is_empty());
+            self.firsts.clear();
+            self.firsts.extend(self.chunks.iter().filter_map(|chunk| chunk.ids().first()));
         }
-        gone
+        before - self.len
     }
 
     /// Starts a mark-and-sweep: leaves set from now on are marked, [`Tree::sweep`] removes the others. Until then nothing is
@@ -319,12 +275,14 @@ impl Tree {
     /// Removes what was not set since [`Tree::begin_sweep`] and `within` wants gone; says how many leaves went.
     pub fn sweep(&mut self, within: impl Fn(&Path) -> bool) -> usize {
         let (paths, generation) = (Arc::clone(&self.paths), self.generation);
-        paths.with(|list| self.retain(|id, leaf| leaf.generation == generation || !list.get(id.index()).is_some_and(|path| within(path))))
+        paths.with(|list| {
+            self.retain(|id, leaf| leaf.stamp.generation() == generation || !list.get(id.index()).is_some_and(|path| within(path)))
+        })
     }
 
     /// All leaves, by path number.
     pub fn iter(&self) -> impl Iterator<Item = (PathId, &Leaf)> {
-        self.chunks.iter().flat_map(|chunk| chunk.leaves.iter().map(|(id, leaf)| (*id, leaf)))
+        self.chunks.iter().flat_map(|chunk| chunk.rows())
     }
 
     /// All leaves with their paths, sorted by path: for people and for documents.
@@ -346,45 +304,26 @@ impl Tree {
         rows
     }
 
-    /// Walks both trees at once in path order: for each path that either holds, `visit(id, ours, theirs)`. Chunks the two
-    /// trees share (snapshots of one tree) are skipped, which makes comparing two snapshots cost what moved between them.
-    ///
-    /// Both trees must be over the same [`Paths`].
-    pub fn merge<'a>(&'a self, other: &'a Self, mut visit: impl FnMut(PathId, Option<&'a Leaf>, Option<&'a Leaf>)) {
-        let (mut ours, mut theirs) = (Cursor::new(&self.chunks), Cursor::new(&other.chunks));
-        loop {
-            if ours.skip_shared(&mut theirs) {
-                continue;
-            }
-            match (ours.peek(), theirs.peek()) {
-                (None, None) => return,
-                (Some((id, leaf)), None) => {
-                    visit(*id, Some(leaf), None);
-                    ours.step();
-                }
-                (None, Some((id, leaf))) => {
-                    visit(*id, None, Some(leaf));
-                    theirs.step();
-                }
-                (Some((a, left)), Some((b, right))) => {
-                    let (take_left, take_right) = (a <= b, b <= a);
-                    visit(*a.min(b), take_left.then_some(left), take_right.then_some(right));
-                    if take_left {
-                        ours.step();
-                    }
-                    if take_right {
-                        theirs.step();
-                    }
-                }
-            }
-        }
-    }
-
-    /// Bytes of heap the leaves take, texts not counted: what the memory bench prints.
+    /// Bytes of heap this tree takes, texts included; the table of paths and the origins, which trees share, are not: what the
+    /// memory bench prints.
     pub fn heap_bytes(&self) -> usize {
-        let per_leaf = size_of::<(PathId, Leaf)>();
-        self.chunks.iter().map(|chunk| size_of::<Chunk>() + 16 + chunk.leaves.capacity() * per_leaf).sum::<usize>()
+        let counters = 2 * size_of::<usize>();
+        self.chunks.iter().map(|chunk| size_of::<Chunk>() + counters + chunk.heap_bytes()).sum::<usize>()
             + self.chunks.capacity() * size_of::<usize>()
+            + self.firsts.capacity() * size_of::<PathId>()
+            + self.origins.capacity() * size_of::<usize>()
+            + self.history.heap_bytes()
+    }
+}
+
+impl Tree {
+    /// Whether both hold the same leaves with the same times and origins. Costs little for snapshots of one tree.
+    pub fn is_same(&self, other: &Self) -> bool {
+        let mut same = Arc::ptr_eq(&self.paths, &other.paths) && self.len == other.len && self.origins == other.origins;
+        if same {
+            self.merge(other, |_, ours, theirs| same = same && ours == theirs);
+        }
+        same
     }
 }
 
@@ -401,150 +340,5 @@ impl PartialEq for Tree {
     }
 }
 
-/// A place in a row of chunks.
-struct Cursor<'a> {
-    chunks: &'a [Arc<Chunk>],
-    left: Range<usize>,
-}
-
-impl<'a> Cursor<'a> {
-    fn new(chunks: &'a [Arc<Chunk>]) -> Self {
-        let left = 0..chunks.first().map_or(0, |chunk| chunk.leaves.len());
-        Self { chunks, left }
-    }
-
-    fn peek(&self) -> Option<&'a (PathId, Leaf)> {
-        self.chunks.first()?.leaves.get(self.left.start)
-    }
-
-    fn step(&mut self) {
-        self.left.start += 1;
-        if self.left.is_empty() {
-            self.chunks = self.chunks.get(1..).unwrap_or_default();
-            *self = Self::new(self.chunks);
-        }
-    }
-
-    /// Jumps over the chunk at hand if both sides stand at the start of the very same one.
-    fn skip_shared(&mut self, other: &mut Self) -> bool {
-        let (Some(a), Some(b)) = (self.chunks.first(), other.chunks.first()) else { return false };
-        if self.left.start != 0 || other.left.start != 0 || !Arc::ptr_eq(a, b) {
-            return false;
-        }
-        *self = Self::new(&self.chunks[1..]);
-        *other = Self::new(&other.chunks[1..]);
-        true
-    }
-}
-
 #[cfg(test)]
-mod tests {
-    use super::*;
-    use proptest::prelude::*;
-    use std::collections::BTreeMap;
-
-    fn path(n: u16) -> Path {
-        Path::root().entry("list", [("id", (n / 4).to_string())]).child(format!("leaf{}", n % 4))
-    }
-
-    #[test]
-    fn a_clone_is_a_snapshot() {
-        let mut tree = Tree::new(Paths::new());
-        for n in 0..2000 {
-            tree.set(&path(n), Value::Uint(n.into()), 1);
-        }
-        let before = tree.clone();
-        assert_eq!(tree.set(&path(7), Value::Uint(0), 2), Written::Changed);
-        assert_eq!(before.value(&path(7)), Some(&Value::Uint(7)));
-        let mut seen = 0;
-        before.merge(&tree, |_, _, _| seen += 1);
-        assert!(seen <= CHUNK, "only the written chunk is compared, not {seen} leaves");
-        assert_eq!(tree.set(&path(7), Value::Uint(0), 3), Written::Same);
-        assert_eq!(tree.get(&path(7)).unwrap().received, 3);
-    }
-
-    #[test]
-    fn sweep_removes_what_a_resync_did_not_name() {
-        let mut tree = Tree::new(Paths::new());
-        (0..8).for_each(|n| _ = tree.set(&path(n), Value::Uint(1), 1));
-        tree.begin_sweep();
-        tree.set(&path(0), Value::Uint(1), 2);
-        assert_eq!(tree.len(), 8);
-        let below_first = Path::parse("/list[id=0]").unwrap();
-        assert_eq!(tree.sweep(|path| below_first.covers(path)), 3);
-        assert_eq!(tree.len(), 5);
-    }
-
-    #[test]
-    fn origins_are_kept_apart() {
-        let mut tree = Tree::new(Paths::new());
-        let origin = Arc::new(Origin { object: "interface leaf1 Ethernet1 #4".into(), ..Origin::default() });
-        tree.set_from(&path(1), Value::Uint(1), &origin);
-        tree.set(&path(2), Value::Uint(1), 0);
-        assert_eq!(tree.get(&path(1)).and_then(|leaf| tree.origin(leaf)), Some(&origin));
-        assert_eq!(tree.get(&path(2)).and_then(|leaf| tree.origin(leaf)), None);
-    }
-
-    #[derive(Clone, Debug)]
-    enum Step {
-        Set(u16, u64),
-        Remove(u16),
-        Delete(u16),
-    }
-
-    fn steps() -> impl Strategy<Value = Vec<Step>> {
-        let step = prop_oneof![
-            8 => (0u16..900, 0u64..4).prop_map(|(n, v)| Step::Set(n, v)),
-            2 => (0u16..900).prop_map(Step::Remove),
-            1 => (0u16..225).prop_map(Step::Delete),
-        ];
-        proptest::collection::vec(step, 0..1200)
-    }
-
-    proptest! {
-        #![proptest_config(ProptestConfig::with_cases(48))]
-        #[test]
-        fn behaves_like_a_map(steps in steps()) {
-            let mut tree = Tree::new(Paths::new());
-            let mut map = BTreeMap::new();
-            for step in steps {
-                match step {
-                    Step::Set(n, v) => {
-                        tree.set(&path(n), Value::Uint(v), 1);
-                        map.insert(path(n), Value::Uint(v));
-                    }
-                    Step::Remove(n) => prop_assert_eq!(tree.remove(&path(n)).map(|leaf| leaf.value), map.remove(&path(n))),
-                    Step::Delete(n) => {
-                        let list = Path::root().entry("list", [("id", n.to_string())]);
-                        let before = map.len();
-                        map.retain(|path, _| !list.covers(path));
-                        prop_assert_eq!(tree.delete(&list), before - map.len());
-                    }
-                }
-            }
-            prop_assert_eq!(tree.len(), map.len());
-            let ids: Vec<_> = tree.iter().map(|(id, _)| id).collect();
-            prop_assert!(ids.is_sorted());
-            let rows: Vec<_> = tree.sorted().into_iter().map(|(path, leaf)| ((*path).clone(), leaf.value.clone())).collect();
-            prop_assert_eq!(rows, map.into_iter().collect::<Vec<_>>());
-        }
-
-        #[test]
-        fn merge_meets_every_path_once(a in proptest::collection::btree_set(0u16..700, 0..600), b in proptest::collection::btree_set(0u16..700, 0..600)) {
-            let paths = Paths::new();
-            let fill = |set: &std::collections::BTreeSet<u16>| {
-                let mut tree = Tree::new(Arc::clone(&paths));
-                for n in set { tree.set(&path(*n), Value::Uint(u64::from(*n)), 0); }
-                tree
-            };
-            let (left, right) = (fill(&a), fill(&b));
-            let mut met = BTreeMap::new();
-            left.merge(&right, |id, x, y| assert!(met.insert((*paths.get(id)).clone(), (x.is_some(), y.is_some())).is_none()));
-            for n in a.union(&b) {
-                prop_assert_eq!(met.remove(&path(*n)), Some((a.contains(n), b.contains(n))));
-            }
-            prop_assert!(met.is_empty());
-            prop_assert_eq!(left == right, a == b);
-        }
-    }
-}
+mod tests;

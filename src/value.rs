@@ -4,17 +4,21 @@
 //! and decimals as strings), with or without a module in front of an identity. This module keeps what was said; making
 //! two spellings of one leaf equal needs its type, and is `yang`'s part (`Schema::canonical`).
 
+mod text;
+
 use std::fmt;
 use std::sync::Arc;
 
 use serde::{Deserialize, Deserializer, Serialize, Serializer};
 use serde_json::Value as Json;
 
-/// A leaf value. Cloning is cheap: texts and lists are shared.
+pub use self::text::Text;
+
+/// A leaf value, 24 bytes. Cloning is cheap: long texts and lists are shared, short texts and numbers lie in it.
 #[derive(Clone, Debug)]
 pub enum Value {
     /// string, enumeration, identityref, leafref to one of them, address, …
-    Str(Arc<str>),
+    Str(Text),
     /// boolean
     Bool(bool),
     /// int8 to int64
@@ -43,7 +47,7 @@ pub enum Value {
 impl Value {
     /// A text value.
     pub fn str(text: impl AsRef<str>) -> Self {
-        Self::Str(Arc::from(text.as_ref()))
+        Self::Str(Text::from(text.as_ref()))
     }
 
     /// A leaf-list.
@@ -130,6 +134,18 @@ impl Value {
         }
     }
 
+    /// Bytes of heap behind the value, about; what it shares is counted for each sharer.
+    pub fn heap_bytes(&self) -> usize {
+        const COUNTERS: usize = 2 * size_of::<usize>();
+        match self {
+            Self::Str(text) => text.heap_bytes(),
+            Self::Bytes(bytes) => bytes.len() + COUNTERS,
+            Self::List(items) => items.iter().map(|item| size_of::<Self>() + item.heap_bytes()).sum::<usize>() + COUNTERS,
+            Self::Json(json) => json.to_string().len() + COUNTERS,
+            Self::Bool(_) | Self::Int(_) | Self::Uint(_) | Self::Decimal { .. } | Self::Double(_) | Self::Empty => 0,
+        }
+    }
+
     /// Writes JSON as RFC 7951 wants it when no schema is at hand: decimals as strings, integers as numbers. The 64-bit
     /// rule and identity prefixes need the type: `yang::json_ietf`.
     pub fn to_json(&self) -> Json {
@@ -150,6 +166,7 @@ impl Value {
 
 /// Equality of what was said; floats compare by bits so that a NaN does not differ from itself for ever.
 impl PartialEq for Value {
+    #[inline]
     fn eq(&self, other: &Self) -> bool {
         match (self, other) {
             (Self::Str(a), Self::Str(b)) => a == b,
@@ -295,6 +312,11 @@ mod tests {
         assert_eq!(Value::Int(4), Value::Uint(4));
         assert_ne!(Value::Int(-1), Value::Uint(u64::MAX));
         assert_eq!(Value::Double(f64::NAN), Value::Double(f64::NAN));
+    }
+
+    #[test]
+    fn a_value_is_three_words() {
+        assert_eq!(size_of::<Value>(), 24);
     }
 
     fn scalar() -> impl Strategy<Value = Value> {

@@ -38,10 +38,10 @@ impl Canon for SchemaCanon {
         Prepared { keeps, node: u32::try_from(id.index()).unwrap_or(0), skip: node.is_key() }
     }
 
-    fn canonical(&self, prepared: Prepared, path: &Path, value: Value) -> Result<Value, String> {
+    fn canonical(&self, prepared: Prepared, path: &dyn Fn() -> Arc<Path>, value: Value) -> Result<Value, String> {
         match self.nodes.get(prepared.node as usize) {
             Some(id) if prepared.node != 0 => self.schema.canonical_at(*id, value).map_err(|problem| problem.to_string()),
-            _ => self.schema.canonical(path, value).map_err(|problem| problem.to_string()),
+            _ => self.schema.canonical(&path(), value).map_err(|problem| problem.to_string()),
         }
     }
 

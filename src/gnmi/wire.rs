@@ -12,7 +12,8 @@ pub mod batch;
 pub mod canon;
 pub mod codec;
 pub mod convert;
-mod outline;
+mod fields;
+mod spelling;
 pub mod walk;
 
 /// Messages of package `gnmi`, from `proto/gnmi.proto`.

@@ -3,7 +3,7 @@
 //! A block is raised only for what the plan itself breaks: something that held before and would not hold after. What is
 //! broken already is drift, and repairing it part by part must not be blocked.
 
-use std::collections::{BTreeMap, BTreeSet};
+use std::collections::{BTreeMap, BTreeSet, HashMap};
 use std::net::IpAddr;
 use std::sync::Arc;
 
@@ -316,13 +316,17 @@ pub fn check_order(steps: &[Step], devices: &[Device]) -> Vec<Block> {
             });
         }
     }
-    let pair_of = |step: &Step| devices.iter().find(|device| device.name == step.device).and_then(|device| device.pair.clone());
-    for (at, step) in steps.iter().enumerate() {
-        let Some(pair) = pair_of(step) else { continue };
-        let partner = steps
-            .iter()
-            .skip(at + 1)
-            .find(|other| other.wave == step.wave && other.device != step.device && pair_of(other).as_ref() == Some(&pair));
+    let pairs: HashMap<&str, &str> = devices.iter().filter_map(|device| Some((&*device.name, &**device.pair.as_ref()?))).collect();
+    let mut together: HashMap<(usize, &str), Vec<&Step>> = HashMap::new();
+    for step in steps {
+        if let Some(pair) = pairs.get(&*step.device) {
+            together.entry((step.wave, pair)).or_default().push(step);
+        }
+    }
+    for step in steps {
+        let Some(pair) = pairs.get(&*step.device) else { continue };
+        let same = together.get(&(step.wave, *pair)).into_iter().flatten();
+        let partner = same.skip_while(|other| !std::ptr::eq(**other, step)).find(|other| other.device != step.device);
         // Steps that go together say why; see `waves`.
         if let Some(partner) = partner
             && !(step.why.contains("same cause") && partner.why.contains("same cause"))

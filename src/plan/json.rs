@@ -3,7 +3,6 @@
 //! The document is versioned by `format`. `changes` stands at the top with everything a reader wants of a change; `steps` hold
 //! what a commit needs. The hash is SHA-256 over the document without `hash`, keys sorted, without white space.
 
-use std::collections::BTreeMap;
 use std::sync::Arc;
 
 use serde::Deserialize;
@@ -26,7 +25,7 @@ pub fn document(plan: &Plan) -> Json {
 
 /// The hash a plan must carry.
 pub fn hash(plan: &Plan) -> String {
-    hash_of(&body(plan))
+    hash_of(body(plan))
 }
 
 fn body(plan: &Plan) -> Map<String, Json> {
@@ -68,10 +67,10 @@ fn as_object(change: &Change) -> Map<String, Json> {
     }
 }
 
-fn hash_of(map: &Map<String, Json>) -> String {
-    let mut text = String::new();
-    canonical(&Json::Object(map.clone()), &mut text);
-    Sha256::digest(text.as_bytes()).iter().fold(String::with_capacity(64), |mut hex, byte| {
+fn hash_of(map: Map<String, Json>) -> String {
+    let mut text = Vec::new();
+    canonical(&Json::Object(map), &mut text);
+    Sha256::digest(&text).iter().fold(String::with_capacity(64), |mut hex, byte| {
         use std::fmt::Write as _;
         _ = write!(hex, "{byte:02x}");
         hex
@@ -79,33 +78,39 @@ fn hash_of(map: &Map<String, Json>) -> String {
 }
 
 /// Keys sorted, no white space.
-fn canonical(json: &Json, out: &mut String) {
+fn canonical(json: &Json, out: &mut Vec<u8>) {
     match json {
         Json::Object(map) => {
-            let sorted: BTreeMap<_, _> = map.iter().collect();
-            out.push('{');
+            let mut sorted: Vec<_> = map.iter().collect();
+            sorted.sort_unstable_by_key(|(key, _)| *key);
+            out.push(b'{');
             for (at, (key, value)) in sorted.into_iter().enumerate() {
                 if at > 0 {
-                    out.push(',');
+                    out.push(b',');
                 }
-                out.push_str(&Json::String(key.clone()).to_string());
-                out.push(':');
+                written(serde_json::to_writer(&mut *out, key));
+                out.push(b':');
                 canonical(value, out);
             }
-            out.push('}');
+            out.push(b'}');
         }
         Json::Array(items) => {
-            out.push('[');
+            out.push(b'[');
             for (at, item) in items.iter().enumerate() {
                 if at > 0 {
-                    out.push(',');
+                    out.push(b',');
                 }
                 canonical(item, out);
             }
-            out.push(']');
+            out.push(b']');
         }
-        other => out.push_str(&other.to_string()),
+        other => written(serde_json::to_writer(&mut *out, other)),
     }
+}
+
+/// Writing JSON to memory has no way to fail.
+fn written(result: serde_json::Result<()>) {
+    debug_assert!(result.is_ok());
 }
 
 /// Why a plan file is refused.
@@ -180,7 +185,7 @@ pub fn parse(text: &str) -> Result<Plan, PlanFileError> {
         Json::Object(map) => {
             let mut rest = map.clone();
             rest.shift_remove("hash");
-            hash_of(&rest)
+            hash_of(rest)
         }
         _ => String::new(),
     };

@@ -158,7 +158,7 @@ async fn odd_timestamps_and_old_elements_make_no_difference() {
     mirror.live().await;
     assert!(mirror.holds(&leaves()), "{:?}", mirror.tree.sorted());
     let now = std::time::SystemTime::now().duration_since(std::time::UNIX_EPOCH).unwrap().as_millis();
-    let received = mirror.tree.get(&path("/system/state/hostname")).unwrap().received;
+    let received = mirror.tree.get(&path("/system/state/hostname")).unwrap().received();
     assert!(now - u128::from(received) < 60_000, "freshness is by our clock");
 }
 

@@ -121,15 +121,21 @@ impl Batch {
     pub fn apply(self, tree: &mut Tree) -> Applied {
         let (mut changed, mut removed) = (Vec::new(), Vec::new());
         let received = self.received;
-        let mut set = |tree: &mut Tree, id: PathId, value: Value| {
-            if tree.set_interned(id, value, received) != Written::Same {
+        let mut wrote = |id: PathId, what: Written| {
+            if what != Written::Same {
                 changed.push(id);
             }
         };
         let mut ops = self.ops.into_iter().peekable();
         while let Some(op) = ops.next() {
             match op {
-                Op::Set(id, value) => set(tree, id, value),
+                Op::Set(id, value) => {
+                    let more = std::iter::from_fn(|| match ops.next_if(|op| matches!(op, Op::Set(..))) {
+                        Some(Op::Set(id, value)) => Some((id, value)),
+                        _ => None,
+                    });
+                    tree.set_all(std::iter::once((id, value)).chain(more), received, &mut wrote);
+                }
                 Op::Delete(path) => {
                     let mut patterns = vec![path];
                     while let Some(Op::Delete(path)) = ops.next_if(|op| matches!(op, Op::Delete(_))) {
@@ -140,9 +146,7 @@ impl Batch {
                 Op::Replace(path, leaves) => {
                     let keep: FxHashSet<PathId> = leaves.iter().map(|(id, _)| *id).collect();
                     delete(tree, &[path], &keep, &mut removed);
-                    for (id, value) in leaves {
-                        set(tree, id, value);
-                    }
+                    tree.set_all(leaves.into_iter(), received, &mut wrote);
                 }
             }
         }

@@ -1,5 +1,7 @@
 //! How values get the one spelling the mirror keeps, without gNMI knowing which that is.
 
+use std::sync::Arc;
+
 use serde_json::Value as Json;
 
 use super::convert;
@@ -14,11 +16,12 @@ pub trait Canon: Send + Sync + 'static {
     /// What is known of a path once and for all; asked once a path.
     fn prepare(&self, path: &Path) -> Prepared;
 
-    /// The canonical spelling of a leaf's value, or why it is not one of its type (the mirror then keeps what came).
+    /// The canonical spelling of a leaf's value, or why it is not one of its type (the mirror then keeps what came). `path` is
+    /// there to be asked; where [`Prepared::node`] says enough, not asking saves half of the cost.
     ///
     /// # Errors
     /// In words, for the operator.
-    fn canonical(&self, prepared: Prepared, path: &Path, value: Value) -> Result<Value, String>;
+    fn canonical(&self, prepared: Prepared, path: &dyn Fn() -> Arc<Path>, value: Value) -> Result<Value, String>;
 
     /// A JSON container at `path` as leaves with canonical values, and what could not be understood.
     fn flatten(&self, path: &Path, json: &Json) -> Flat;
@@ -96,7 +99,7 @@ impl Canon for AsItCame {
         Prepared { keeps: Kinds::ALL, ..Prepared::default() }
     }
 
-    fn canonical(&self, _prepared: Prepared, _path: &Path, value: Value) -> Result<Value, String> {
+    fn canonical(&self, _prepared: Prepared, _path: &dyn Fn() -> Arc<Path>, value: Value) -> Result<Value, String> {
         Ok(value)
     }
 

@@ -6,22 +6,19 @@
 //! unusual (unknown fields, doubled fields, the deprecated forms, broken lengths) goes to prost as a whole message, so the
 //! two can differ in speed only; a property test holds them together.
 
-use std::sync::{Arc, PoisonError, RwLock};
+use std::sync::{Arc, PoisonError, RwLock, RwLockReadGuard};
 
 use prost::{DecodeError, Message as _};
-use rustc_hash::FxHashMap;
 
 use super::batch::{Batch, Op};
 use super::canon::{Canon, Prepared};
 use super::convert::{self, ValueError};
-use super::outline::{Found, Outline, Raw, outline};
+use super::fields::{Field, Fields, Raw, Update, update};
 use super::proto::{self, subscribe_response};
+use super::spelling::{Guess, Known, Spellings};
 use crate::path::Path;
-use crate::tree::{PathId, Paths};
+use crate::tree::Paths;
 use crate::value::Value;
-
-/// Spellings of paths remembered before the memory of them starts anew: far more than 1,000 devices have.
-const SPELLINGS_KEPT: usize = 4_000_000;
 
 /// What one SubscribeResponse was.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -40,28 +37,9 @@ pub enum Received {
 pub struct Decoder {
     paths: Arc<Paths>,
     canon: Arc<dyn Canon>,
-    cache: RwLock<Cache>,
-}
-
-#[derive(Clone, Copy, Debug, PartialEq)]
-struct Known {
-    id: PathId,
-    prepared: Prepared,
-}
-
-#[derive(Default)]
-struct Cache {
-    /// Bytes of a prefix message → index into `below`. No prefix at all is the empty one.
-    prefixes: FxHashMap<Box<[u8]>, usize>,
-    below: Vec<Below>,
+    spellings: RwLock<Spellings>,
     /// By path number.
-    prepared: Vec<Option<Prepared>>,
-    spellings: usize,
-}
-
-struct Below {
-    prefix: Arc<Path>,
-    known: FxHashMap<Box<[u8]>, Known>,
+    prepared: RwLock<Vec<Option<Prepared>>>,
 }
 
 /// A notification read by either way.
@@ -72,17 +50,24 @@ struct Head {
     duplicates: u64,
 }
 
-/// Memory reused from message to message; one a stream.
-#[derive(Default)]
+/// What is kept from message to message; one a stream.
+#[derive(Debug, Default)]
 pub struct Scratch {
-    found: Found,
-    known: Vec<Known>,
+    guess: Guess,
+}
+
+/// A place in a batch to go back to.
+struct Place {
+    ops: usize,
+    updates: u64,
+    bad: u64,
+    bad_leaves: usize,
 }
 
 impl Decoder {
     /// Over this path table, with these spellings.
     pub fn new(paths: Arc<Paths>, canon: Arc<dyn Canon>) -> Arc<Self> {
-        Arc::new(Self { paths, canon, cache: RwLock::default() })
+        Arc::new(Self { paths, canon, spellings: RwLock::default(), prepared: RwLock::default() })
     }
 
     /// The path table.
@@ -103,31 +88,83 @@ impl Decoder {
 
     /// The fast way; `None` when the message is not of the usual form, and nothing was added then.
     pub fn decode_usual(&self, bytes: &[u8], scratch: &mut Scratch, batch: &mut Batch) -> Option<Received> {
-        match outline(bytes, &mut scratch.found)? {
-            Outline::Sync => Some(Received::Sync),
-            Outline::Notification { timestamp, atomic, prefix, duplicates } => {
-                let prefix_bytes = bytes.get(prefix)?;
-                let prefix = self.resolve(bytes, prefix_bytes, scratch)?;
-                let mut deletes = Vec::with_capacity(scratch.found.deletes.len());
-                for range in &scratch.found.deletes {
-                    let message = proto::Path::decode(bytes.get(range.clone())?).ok()?;
-                    deletes.push(convert::path_below(Some(&prefix), &message));
+        let mut fields = Fields::new(bytes);
+        match (fields.next()??, fields.is_empty()) {
+            ((3, Field::Varint(1)), true) => Some(Received::Sync),
+            ((1, Field::Bytes(notification)), true) => {
+                let place = Place { ops: batch.ops.len(), updates: batch.updates, bad: batch.bad, bad_leaves: batch.bad_leaves.len() };
+                let read = self.read(notification, scratch, batch, &place);
+                if read.is_none() {
+                    batch.ops.truncate(place.ops);
+                    (batch.updates, batch.bad) = (place.updates, place.bad);
+                    batch.bad_leaves.truncate(place.bad_leaves);
                 }
-                let head = Head { timestamp, atomic, prefix, duplicates };
-                let known = std::mem::take(&mut scratch.known);
-                let updates = known.iter().copied().zip(scratch.found.updates.drain(..)).map(|(known, (_, raw))| {
-                    let value = match raw {
-                        Raw::Value(value) => Ok(value),
-                        Raw::Json(range) => convert::json(bytes.get(range).unwrap_or_default()),
-                        Raw::Bad(error) => Err(error),
+                read
+            }
+            _ => None,
+        }
+    }
+
+    /// A notification; `None` when it is not of the usual form, and its leaves must be taken back then.
+    fn read(&self, bytes: &[u8], scratch: &mut Scratch, batch: &mut Batch, start: &Place) -> Option<Received> {
+        let (mut timestamp, mut atomic, mut duplicates) = (0i64, false, 0u64);
+        let mut prefix: Option<&[u8]> = None;
+        let mut deletes: Vec<&[u8]> = Vec::new();
+        let mut spellings = self.spellings();
+        let mut below = None;
+        let mut fields = Fields::new(bytes);
+        while let Some(field) = fields.next()? {
+            match field {
+                (4, Field::Bytes(bytes)) => {
+                    let Update { path, raw, duplicates: more } = update(bytes)?;
+                    duplicates += u64::from(more);
+                    let prefix = *prefix.get_or_insert(&[]);
+                    if below.is_none() {
+                        below = spellings.below(prefix, &mut scratch.guess);
+                    }
+                    let known = match below.and_then(|below| below.find(path, &mut scratch.guess)) {
+                        Some(known) => known,
+                        None => {
+                            below = None;
+                            drop(spellings);
+                            let known = self.learn(prefix, Some(path))?.1?;
+                            spellings = self.spellings();
+                            known
+                        }
                     };
-                    (known, value)
-                });
-                self.emit(head, deletes, updates, batch);
-                scratch.known = known;
-                Some(Received::Notification)
+                    batch.updates += 1;
+                    match raw {
+                        Raw::Value(value) if known.prepared.keeps.has(&value) && !known.prepared.skip => {
+                            batch.ops.push(Op::Set(known.id, value));
+                        }
+                        Raw::Value(value) => self.leaf(known, Ok(value), batch),
+                        Raw::Json(bytes) => self.leaf(known, convert::json(bytes), batch),
+                        Raw::Bad(error) => self.leaf(known, Err(error), batch),
+                    }
+                }
+                #[allow(clippy::cast_possible_wrap)] // as prost reads an int64
+                (1, Field::Varint(value)) => timestamp = value as i64,
+                // A second one, or one behind an update, is prost's affair.
+                (2, Field::Bytes(bytes)) if prefix.is_none() => prefix = Some(bytes),
+                (5, Field::Bytes(bytes)) => deletes.push(bytes),
+                (6, Field::Varint(value)) => atomic = value != 0,
+                _ => return None,
             }
         }
+        let prefix = prefix.unwrap_or_default();
+        let prefix = match spellings.below(prefix, &mut scratch.guess).map(|below| Arc::clone(&below.prefix)) {
+            Some(path) => path,
+            None => {
+                drop(spellings);
+                self.learn(prefix, None)?.0
+            }
+        };
+        let mut gone = Vec::new();
+        for bytes in deletes {
+            gone.push(convert::path_below(Some(&prefix), &proto::Path::decode(bytes).ok()?));
+        }
+        self.close(Head { timestamp, atomic, prefix, duplicates }, gone, start.ops, batch);
+        Some(Received::Notification)
     }
 
     /// The way that reads everything prost reads.
@@ -155,8 +192,12 @@ impl Decoder {
             prefix: Arc::new(notification.prefix),
             duplicates: notification.duplicates,
         };
-        let updates: Vec<_> = notification.updates.into_iter().map(|(path, value)| (self.known(&path), value)).collect();
-        self.emit(head, notification.deletes, updates.into_iter(), batch);
+        let start = batch.ops.len();
+        for (path, value) in notification.updates {
+            batch.updates += 1;
+            self.leaf(self.known(&path), value, batch);
+        }
+        self.close(head, notification.deletes, start, batch);
     }
 
     /// The answer of a Get of `path` as one operation: exactly these leaves are below it now.
@@ -176,18 +217,12 @@ impl Decoder {
         batch.append(part);
     }
 
-    fn emit(&self, head: Head, deletes: Vec<Path>, updates: impl Iterator<Item = (Known, Result<Value, ValueError>)>, batch: &mut Batch) {
+    /// Makes one notification of the leaves that were added to `batch` since `start`.
+    fn close(&self, head: Head, deletes: Vec<Path>, start: usize, batch: &mut Batch) {
         batch.device_time = batch.device_time.max(head.timestamp);
         batch.duplicates += head.duplicates;
-        batch.ops.extend(deletes.into_iter().map(|path| Op::Delete(Arc::new(path))));
         // Nobody replaces a whole device by a few leaves: an atomic notification without prefix is a plain one.
-        let atomic = head.atomic && !head.prefix.is_empty();
-        let start = batch.ops.len();
-        for (known, value) in updates {
-            batch.updates += 1;
-            self.leaf(known, value, batch);
-        }
-        if atomic {
+        if head.atomic && !head.prefix.is_empty() {
             let leaves = batch
                 .ops
                 .drain(start..)
@@ -197,6 +232,10 @@ impl Decoder {
                 })
                 .collect();
             batch.ops.push(Op::Replace(head.prefix, leaves));
+        }
+        if !deletes.is_empty() {
+            // They take effect first, wherever they stand.
+            batch.ops.splice(start..start, deletes.into_iter().map(|path| Op::Delete(Arc::new(path))));
         }
     }
 
@@ -211,11 +250,11 @@ impl Decoder {
             }
             Ok(value) if known.prepared.keeps.has(&value) => batch.ops.push(Op::Set(known.id, value)),
             Ok(value) => {
-                let path = self.paths.get(known.id);
+                let path = || self.paths.get(known.id);
                 let value = match self.canon.canonical(known.prepared, &path, value.clone()) {
                     Ok(canonical) => canonical,
                     Err(reason) => {
-                        batch.spoil((*path).clone(), reason);
+                        batch.spoil((*path()).clone(), reason);
                         value
                     }
                 };
@@ -227,14 +266,14 @@ impl Decoder {
 
     fn known(&self, path: &Path) -> Known {
         let id = self.paths.intern(path);
-        let have = self.cache.read().unwrap_or_else(PoisonError::into_inner).prepared.get(id.index()).copied().flatten();
+        let have = self.prepared.read().unwrap_or_else(PoisonError::into_inner).get(id.index()).copied().flatten();
         let prepared = have.unwrap_or_else(|| {
             let prepared = self.canon.prepare(path);
-            let mut cache = self.cache.write().unwrap_or_else(PoisonError::into_inner);
-            if cache.prepared.len() <= id.index() {
-                cache.prepared.resize(id.index() + 1, None);
+            let mut all = self.prepared.write().unwrap_or_else(PoisonError::into_inner);
+            if all.len() <= id.index() {
+                all.resize(id.index() + 1, None);
             }
-            if let Some(slot) = cache.prepared.get_mut(id.index()) {
+            if let Some(slot) = all.get_mut(id.index()) {
                 *slot = Some(prepared);
             }
             prepared
@@ -242,65 +281,22 @@ impl Decoder {
         Known { id, prepared }
     }
 
-    /// Fills `scratch.known`, one for each update; `None` when some path cannot be read.
-    fn resolve(&self, bytes: &[u8], prefix: &[u8], scratch: &mut Scratch) -> Option<Arc<Path>> {
-        scratch.known.clear();
-        let mut next = 0;
-        loop {
-            let missing = {
-                let cache = self.cache.read().unwrap_or_else(PoisonError::into_inner);
-                let below = cache.prefixes.get(prefix).and_then(|index| cache.below.get(*index));
-                let mut missing = None;
-                if let Some(below) = below {
-                    for (range, _) in scratch.found.updates.get(next..)? {
-                        let spelling = bytes.get(range.clone())?;
-                        match below.known.get(spelling) {
-                            Some(known) => scratch.known.push(*known),
-                            None => {
-                                missing = Some(spelling);
-                                break;
-                            }
-                        }
-                        next += 1;
-                    }
-                    if missing.is_none() {
-                        return Some(Arc::clone(&below.prefix));
-                    }
-                }
-                missing
-            };
-            self.learn(prefix, missing)?;
-        }
+    fn spellings(&self) -> RwLockReadGuard<'_, Spellings> {
+        self.spellings.read().unwrap_or_else(PoisonError::into_inner)
     }
 
-    /// Remembers a spelling of a prefix, and of a path below it.
-    fn learn(&self, prefix: &[u8], spelling: Option<&[u8]>) -> Option<()> {
-        let above = convert::path(&proto::Path::decode(prefix).ok()?);
-        let known = match spelling {
-            Some(spelling) => Some(self.known(&convert::path_below(Some(&above), &proto::Path::decode(spelling).ok()?))),
+    /// Reads a prefix, and a path below it, and remembers how they were spelled; `None` when they are no paths.
+    fn learn(&self, prefix: &[u8], spelling: Option<&[u8]>) -> Option<(Arc<Path>, Option<Known>)> {
+        let above = Arc::new(convert::path(&proto::Path::decode(prefix).ok()?));
+        let below = match spelling {
+            Some(spelling) => {
+                let path = convert::path_below(Some(&above), &proto::Path::decode(spelling).ok()?);
+                Some((spelling, self.known(&path)))
+            }
             None => None,
         };
-        let mut cache = self.cache.write().unwrap_or_else(PoisonError::into_inner);
-        if cache.spellings >= SPELLINGS_KEPT {
-            cache.prefixes.clear();
-            cache.below.clear();
-            cache.spellings = 0;
-        }
-        let index = match cache.prefixes.get(prefix) {
-            Some(index) => *index,
-            None => {
-                let index = cache.below.len();
-                cache.below.push(Below { prefix: Arc::new(above), known: FxHashMap::default() });
-                cache.prefixes.insert(prefix.into(), index);
-                cache.spellings += 1;
-                index
-            }
-        };
-        if let (Some(spelling), Some(known)) = (spelling, known) {
-            cache.below.get_mut(index)?.known.insert(spelling.into(), known);
-            cache.spellings += 1;
-        }
-        Some(())
+        self.spellings.write().unwrap_or_else(PoisonError::into_inner).learn(prefix, &above, below);
+        Some((above, below.map(|(_, known)| known)))
     }
 }
 
@@ -310,5 +306,7 @@ impl std::fmt::Debug for Decoder {
     }
 }
 
+#[cfg(test)]
+mod mutated;
 #[cfg(test)]
 mod tests;

@@ -506,7 +506,7 @@ fn details(model: &Model, draw: &mut Draw<'_>, area: Rect, node: NodeId, path: O
     if let (Some(path), Some(device), true) = (path, model.selected(), node.kind.is_leaf()) {
         let observed = match device.observed.get(path) {
             Some(leaf) => {
-                let age = draw.rough_age(leaf.received);
+                let age = draw.rough_age(leaf.received());
                 (format!("observed  {}   {age} old", leaf.value), theme.text)
             }
             None => ("observed  -".to_owned(), theme.dim),

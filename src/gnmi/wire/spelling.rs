@@ -1,0 +1,210 @@
+//! How paths were spelled on the wire: bytes seen before → the path's number.
+//!
+//! A device says its leaves in about the same order every time, so each spelling remembers which one followed it, and mostly one
+//! comparison of bytes is all a path costs. Otherwise its hash is looked up. Nothing is ever taken for known by its hash alone.
+//!
+//! The table is shared by all streams of a fabric: a thousand devices of the same make spell the same paths.
+
+use std::hash::Hasher as _;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicU32, Ordering};
+
+use rustc_hash::{FxHashMap, FxHasher};
+
+use super::canon::Prepared;
+use crate::path::Path;
+use crate::tree::PathId;
+
+/// Bytes of spellings remembered before the memory of them starts anew: some 800,000 paths, when a fabric has 30,000. A device that
+/// makes up paths costs speed then, and not memory.
+const BYTES_KEPT: usize = 96 * 1024 * 1024;
+
+/// What is known of a path once its spelling is.
+#[derive(Clone, Copy, Debug, PartialEq)]
+pub(super) struct Known {
+    pub(super) id: PathId,
+    pub(super) prepared: Prepared,
+}
+
+/// Where a stream is: what it most likely says next. One a stream; any value is right, a wrong one costs a look-up.
+#[derive(Clone, Copy, Debug, Default)]
+pub(super) struct Guess {
+    prefix: usize,
+    last: u32,
+    row: u32,
+}
+
+pub(super) struct Spellings {
+    prefixes: FxHashMap<Box<[u8]>, usize>,
+    below: Vec<Below>,
+    /// Memory taken, about.
+    bytes: usize,
+    most: usize,
+}
+
+/// The paths said below one prefix; no prefix at all is the empty one.
+pub(super) struct Below {
+    spelled: Box<[u8]>,
+    pub(super) prefix: Arc<Path>,
+    /// All spellings one behind the other, in the order they were met.
+    bytes: Vec<u8>,
+    rows: Vec<Row>,
+    /// Hash of a spelling → its row. Of two with one hash only the first is remembered.
+    index: FxHashMap<u64, u32>,
+}
+
+struct Row {
+    end: u32,
+    /// The row that followed last time.
+    next: AtomicU32,
+    known: Known,
+}
+
+impl Default for Spellings {
+    fn default() -> Self {
+        Self::at_most(BYTES_KEPT)
+    }
+}
+
+impl Spellings {
+    fn at_most(most: usize) -> Self {
+        Self { prefixes: FxHashMap::default(), below: Vec::new(), bytes: 0, most }
+    }
+
+    /// The paths below a prefix.
+    #[inline]
+    pub(super) fn below(&self, prefix: &[u8], guess: &mut Guess) -> Option<&Below> {
+        if let Some(below) = self.below.get(guess.prefix).filter(|below| *below.spelled == *prefix) {
+            return Some(below);
+        }
+        let index = *self.prefixes.get(prefix)?;
+        *guess = Guess { prefix: index, last: u32::MAX, row: 0 };
+        self.below.get(index)
+    }
+
+    /// Remembers a spelling of a prefix, and of a path below it.
+    pub(super) fn learn(&mut self, prefix: &[u8], path: &Arc<Path>, below: Option<(&[u8], Known)>) {
+        if self.bytes >= self.most {
+            *self = Self::at_most(self.most);
+        }
+        let index = self.prefixes.get(prefix).copied().unwrap_or_else(|| {
+            self.below.push(Below {
+                spelled: prefix.into(),
+                prefix: Arc::clone(path),
+                bytes: Vec::new(),
+                rows: Vec::new(),
+                index: FxHashMap::default(),
+            });
+            self.prefixes.insert(prefix.into(), self.below.len() - 1);
+            self.bytes += 2 * prefix.len() + size_of::<Below>();
+            self.below.len() - 1
+        });
+        if let (Some((spelling, known)), Some(rows)) = (below, self.below.get_mut(index)) {
+            self.bytes += rows.learn(spelling, known);
+        }
+    }
+}
+
+impl Below {
+    /// What is known of a path spelled so.
+    #[inline]
+    pub(super) fn find(&self, spelling: &[u8], guess: &mut Guess) -> Option<Known> {
+        let (index, row) = match self.row(guess.row) {
+            Some((row, have)) if have == spelling => (guess.row, row),
+            _ => {
+                let index = *self.index.get(&hash(spelling))?;
+                let row = self.row(index).filter(|(_, have)| *have == spelling)?.0;
+                // What came before leads here next time.
+                if let Some(before) = self.rows.get(guess.last as usize) {
+                    before.next.store(index, Ordering::Relaxed);
+                }
+                (index, row)
+            }
+        };
+        (guess.last, guess.row) = (index, row.next.load(Ordering::Relaxed));
+        Some(row.known)
+    }
+
+    #[inline]
+    fn row(&self, index: u32) -> Option<(&Row, &[u8])> {
+        let index = index as usize;
+        let row = self.rows.get(index)?;
+        let start = index.checked_sub(1).and_then(|before| self.rows.get(before)).map_or(0, |before| before.end);
+        Some((row, self.bytes.get(start as usize..row.end as usize)?))
+    }
+
+    /// Says how many bytes it takes.
+    fn learn(&mut self, spelling: &[u8], known: Known) -> usize {
+        let Ok(index) = u32::try_from(self.rows.len()) else { return 0 };
+        let Ok(end) = u32::try_from(self.bytes.len() + spelling.len()) else { return 0 };
+        let hash = hash(spelling);
+        if self.index.contains_key(&hash) {
+            return 0;
+        }
+        self.index.insert(hash, index);
+        self.bytes.extend_from_slice(spelling);
+        self.rows.push(Row { end, next: AtomicU32::new(index + 1), known });
+        // A hash map holds its rows at a load of a half to seven eighths.
+        spelling.len() + size_of::<Row>() + 2 * size_of::<(u64, u32)>()
+    }
+}
+
+fn hash(bytes: &[u8]) -> u64 {
+    let mut hasher = FxHasher::default();
+    hasher.write(bytes);
+    hasher.finish()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::tree::Paths;
+    use proptest::prelude::*;
+
+    fn known(number: u16) -> Known {
+        let paths = Paths::new();
+        let ids: Vec<_> = (0..=number).map(|number| paths.intern(&Path::root().child(number.to_string()))).collect();
+        Known { id: ids[usize::from(number)], prepared: Prepared { node: number.into(), ..Prepared::default() } }
+    }
+
+    fn spelling(number: u16) -> Vec<u8> {
+        format!("/some/path/number{number}").into_bytes()
+    }
+
+    #[test]
+    fn memory_ends_and_begins_anew() {
+        let mut table = Spellings::at_most(10_000);
+        let path = Arc::new(Path::root());
+        let known = known(0);
+        for number in 0..2_000u16 {
+            table.learn(b"prefix", &path, Some((&spelling(number), known)));
+            assert!(table.bytes < 10_000 + 500, "one spelling more than allowed at the most");
+            let mut guess = Guess::default();
+            assert!(table.below(b"prefix", &mut guess).unwrap().find(&spelling(number), &mut guess).is_some(), "the last is remembered");
+        }
+        let mut guess = Guess { prefix: 7, last: 4_000_000, row: 9_999 };
+        assert!(table.below(b"prefix", &mut guess).unwrap().find(&spelling(0), &mut guess).is_none(), "the first is forgotten");
+    }
+
+    proptest! {
+        /// Whatever a stream guesses and in whatever order it speaks, a spelling is found as what it was learned as.
+        #[test]
+        fn a_guess_is_never_believed(said in proptest::collection::vec((0u16..3, 0u16..12), 0..80), wild in any::<(usize, u32, u32)>()) {
+            let mut table = Spellings::default();
+            let path = Arc::new(Path::root());
+            let facts: Vec<Known> = (0..12).map(known).collect();
+            let mut guess = Guess { prefix: wild.0 % 5, last: wild.1, row: wild.2 };
+            let mut met = std::collections::BTreeSet::new();
+            for (prefix, number) in said {
+                let (above, below) = (prefix.to_string().into_bytes(), spelling(number));
+                let found = table.below(&above, &mut guess).and_then(|below_it| below_it.find(&below, &mut guess));
+                let fact = facts[usize::from(number)];
+                prop_assert_eq!(found, met.contains(&(prefix, number)).then_some(fact));
+                if found.is_none() {
+                    table.learn(&above, &path, Some((&below, fact)));
+                    met.insert((prefix, number));
+                }
+            }
+        }
+    }
+}

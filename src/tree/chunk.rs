@@ -1,0 +1,89 @@
+//! A run of sorted leaves, shared by snapshots until one of them writes to it.
+
+use super::leaf::Leaf;
+use super::paths::PathId;
+
+/// A chunk with more leaves is split. What a write after a snapshot copies: 9 KiB at most.
+pub(super) const CHUNK: usize = 256;
+
+/// Numbers and leaves stand apart: a search touches only numbers, and 36 bytes a leaf need no padding.
+#[derive(Clone, Debug, Default)]
+pub(super) struct Chunk {
+    ids: Vec<PathId>,
+    leaves: Vec<Leaf>,
+}
+
+impl Chunk {
+    pub(super) fn ids(&self) -> &[PathId] {
+        &self.ids
+    }
+
+    pub(super) fn leaves(&self) -> &[Leaf] {
+        &self.leaves
+    }
+
+    pub(super) fn rows(&self) -> impl Iterator<Item = (PathId, &Leaf)> {
+        self.ids.iter().copied().zip(&self.leaves)
+    }
+
+    pub(super) fn is_full(&self) -> bool {
+        self.ids.len() >= CHUNK
+    }
+
+    /// Where `id` is, or where it belongs. `guess` is looked at first: telemetry comes in the order of the tree.
+    #[inline]
+    pub(super) fn find(&self, id: PathId, guess: usize) -> Result<usize, usize> {
+        if self.ids.get(guess) == Some(&id) { Ok(guess) } else { self.ids.binary_search(&id) }
+    }
+
+    pub(super) fn get(&self, id: PathId) -> Option<&Leaf> {
+        self.leaves.get(self.ids.binary_search(&id).ok()?)
+    }
+
+    #[inline]
+    pub(super) fn leaf_mut(&mut self, index: usize) -> &mut Leaf {
+        &mut self.leaves[index]
+    }
+
+    pub(super) fn insert(&mut self, index: usize, id: PathId, leaf: Leaf) {
+        self.ids.insert(index, id);
+        self.leaves.insert(index, leaf);
+    }
+
+    pub(super) fn remove(&mut self, index: usize) -> Leaf {
+        self.ids.remove(index);
+        self.leaves.remove(index)
+    }
+
+    /// Takes the right half out.
+    pub(super) fn split(&mut self) -> Self {
+        let half = self.ids.len() / 2;
+        Self { ids: self.ids.split_off(half), leaves: self.leaves.split_off(half) }
+    }
+
+    /// Removes the leaves at these places, which are sorted.
+    pub(super) fn remove_all(&mut self, places: &[usize]) {
+        let (mut at, mut next) = (0, places.iter().copied().peekable());
+        let mut kept = || {
+            let goes = next.next_if_eq(&at).is_some();
+            at += 1;
+            !goes
+        };
+        let marks: Vec<bool> = self.ids.iter().map(|_| kept()).collect();
+        let mut mark = marks.iter();
+        self.ids.retain(|_| mark.next().copied().unwrap_or(true));
+        let mut mark = marks.iter();
+        self.leaves.retain(|_| mark.next().copied().unwrap_or(true));
+        if self.ids.len() * 4 < self.ids.capacity() {
+            self.ids.shrink_to_fit();
+            self.leaves.shrink_to_fit();
+        }
+    }
+
+    /// Bytes of heap, what values hold included.
+    pub(super) fn heap_bytes(&self) -> usize {
+        self.ids.capacity() * size_of::<PathId>()
+            + self.leaves.capacity() * size_of::<Leaf>()
+            + self.leaves.iter().map(|leaf| leaf.value.heap_bytes()).sum::<usize>()
+    }
+}

@@ -1,0 +1,83 @@
+//! Interned paths: one number for one path, in all trees of a fabric.
+
+use std::sync::{Arc, PoisonError, RwLock};
+
+use rustc_hash::FxHashMap;
+
+use crate::path::Path;
+
+/// A path's number in a [`Paths`] table.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord)]
+pub struct PathId(u32);
+
+impl PathId {
+    /// As an index.
+    pub fn index(self) -> usize {
+        self.0 as usize
+    }
+
+    /// The number of the path at `index` of the slice [`Paths::with`] shows.
+    pub(crate) fn from_index(index: usize) -> Self {
+        Self(u32::try_from(index).unwrap_or(u32::MAX))
+    }
+}
+
+/// The interned paths of one fabric. Only grows: 10 devices hold about 30,000 paths, one device some 3,000.
+#[derive(Debug, Default)]
+pub struct Paths {
+    inner: RwLock<Interned>,
+}
+
+#[derive(Debug, Default)]
+struct Interned {
+    ids: FxHashMap<Arc<Path>, PathId>,
+    paths: Vec<Arc<Path>>,
+}
+
+impl Paths {
+    /// An empty table.
+    pub fn new() -> Arc<Self> {
+        Arc::default()
+    }
+
+    /// The number of `path`, given now if it has none.
+    pub fn intern(&self, path: &Path) -> PathId {
+        if let Some(id) = self.find(path) {
+            return id;
+        }
+        let mut inner = self.inner.write().unwrap_or_else(PoisonError::into_inner);
+        if let Some(id) = inner.ids.get(path) {
+            return *id;
+        }
+        let id = PathId(u32::try_from(inner.paths.len()).unwrap_or(u32::MAX));
+        let path = Arc::new(path.clone());
+        inner.paths.push(Arc::clone(&path));
+        inner.ids.insert(path, id);
+        id
+    }
+
+    /// The number of `path` if it has one.
+    pub fn find(&self, path: &Path) -> Option<PathId> {
+        self.inner.read().unwrap_or_else(PoisonError::into_inner).ids.get(path).copied()
+    }
+
+    /// The path of a number that this table gave.
+    pub fn get(&self, id: PathId) -> Arc<Path> {
+        self.inner.read().unwrap_or_else(PoisonError::into_inner).paths.get(id.index()).cloned().unwrap_or_default()
+    }
+
+    /// Many at once under one lock: `visit` gets each id's path.
+    pub fn with<R>(&self, visit: impl FnOnce(&[Arc<Path>]) -> R) -> R {
+        visit(&self.inner.read().unwrap_or_else(PoisonError::into_inner).paths)
+    }
+
+    /// How many paths.
+    pub fn len(&self) -> usize {
+        self.inner.read().unwrap_or_else(PoisonError::into_inner).paths.len()
+    }
+
+    /// Whether there is none.
+    pub fn is_empty(&self) -> bool {
+        self.len() == 0
+    }
+}

@@ -1,0 +1,114 @@
+//! Text of a leaf: short ones lie in the value itself, long ones are shared.
+//!
+//! Nine of ten texts of a switch are states, names and addresses of less than 23 bytes. Kept in place they cost no allocation
+//! when telemetry is decoded, no pointer to follow when trees are compared, and no block of the heap each.
+
+use std::fmt;
+use std::ops::Deref;
+use std::sync::Arc;
+
+/// Longest text, in bytes, that lies in the value itself.
+pub const SHORT: usize = 22;
+
+/// An immutable text. Cloning never allocates; equality is that of the text.
+#[derive(Clone, PartialEq, Eq)]
+pub struct Text(Kept);
+
+/// Each text has one form, so that forms can be compared.
+#[derive(Clone, PartialEq, Eq)]
+enum Kept {
+    /// Length, and bytes of UTF-8 with zeros behind.
+    Short(u8, [u8; SHORT]),
+    /// More than [`SHORT`] bytes.
+    Long(Arc<str>),
+}
+
+impl Text {
+    /// The text.
+    pub fn as_str(&self) -> &str {
+        match &self.0 {
+            Kept::Short(length, bytes) => {
+                bytes.get(..usize::from(*length)).and_then(|bytes| std::str::from_utf8(bytes).ok()).unwrap_or_default()
+            }
+            Kept::Long(text) => text,
+        }
+    }
+
+    /// Bytes of heap it takes, its counters included; those it shares are counted for each sharer.
+    pub fn heap_bytes(&self) -> usize {
+        match &self.0 {
+            Kept::Short(..) => 0,
+            Kept::Long(text) => text.len() + 2 * size_of::<usize>(),
+        }
+    }
+}
+
+impl From<&str> for Text {
+    #[inline]
+    fn from(text: &str) -> Self {
+        let mut bytes = [0; SHORT];
+        match (bytes.get_mut(..text.len()), u8::try_from(text.len())) {
+            (Some(room), Ok(length)) => {
+                room.copy_from_slice(text.as_bytes());
+                Self(Kept::Short(length, bytes))
+            }
+            _ => Self(Kept::Long(Arc::from(text))),
+        }
+    }
+}
+
+impl From<String> for Text {
+    fn from(text: String) -> Self {
+        Self::from(text.as_str())
+    }
+}
+
+impl From<Arc<str>> for Text {
+    fn from(text: Arc<str>) -> Self {
+        if text.len() > SHORT { Self(Kept::Long(text)) } else { Self::from(&*text) }
+    }
+}
+
+impl Deref for Text {
+    type Target = str;
+    fn deref(&self) -> &str {
+        self.as_str()
+    }
+}
+
+impl fmt::Debug for Text {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        fmt::Debug::fmt(self.as_str(), f)
+    }
+}
+
+impl fmt::Display for Text {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.pad(self.as_str())
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use proptest::prelude::*;
+
+    #[test]
+    fn short_texts_take_no_heap() {
+        assert_eq!(Text::from("IDLE").heap_bytes(), 0);
+        assert_eq!(Text::from("x".repeat(SHORT)).heap_bytes(), 0);
+        assert!(Text::from("x".repeat(SHORT + 1)).heap_bytes() > SHORT);
+        assert_eq!(size_of::<Text>(), 24);
+    }
+
+    proptest! {
+        #[test]
+        fn every_text_comes_back_and_equals_only_itself(a in ".{0,40}", b in ".{0,40}") {
+            let (left, right) = (Text::from(a.as_str()), Text::from(b.as_str()));
+            prop_assert_eq!(&*left, a.as_str());
+            prop_assert_eq!(left == right, a == b);
+            prop_assert_eq!(&left, &Text::from(a.clone()));
+            prop_assert_eq!(left, Text::from(Arc::<str>::from(a)));
+        }
+    }
+}
