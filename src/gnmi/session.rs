@@ -101,6 +101,8 @@ pub struct SyncDone {
     pub streamed: Vec<Path>,
     /// Paths read by Get, which replaces its part of the mirror itself.
     pub read: Vec<Path>,
+    /// Paths that are not had as they were asked for, and how they are: the device refused that.
+    pub lowered: Vec<(Path, How)>,
 }
 
 impl SyncDone {
@@ -339,15 +341,18 @@ impl Task {
             }
             Action::SyncStart => self.queue.push(SessionEvent::SyncStart),
             Action::SyncDone { unsynced } => {
-                let (mut streamed, mut read) = (Vec::new(), Vec::new());
+                let (mut streamed, mut read, mut lowered) = (Vec::new(), Vec::new(), Vec::new());
                 for (_, subscription, how) in self.machine.subscriptions() {
+                    if how != How::from(subscription.mode) {
+                        lowered.push((subscription.path.clone(), how));
+                    }
                     match how {
                         How::Get => read.push(subscription.path.clone()),
                         // Leaves of a path nobody tells us of any more would stay for ever: they go too.
                         How::OnChange | How::Sample | How::TargetDefined | How::GivenUp => streamed.push(subscription.path.clone()),
                     }
                 }
-                self.queue.push(SessionEvent::SyncDone(SyncDone { unsynced, streamed, read }));
+                self.queue.push(SessionEvent::SyncDone(SyncDone { unsynced, streamed, read, lowered }));
             }
             Action::PathRefused { index, reason, now } => {
                 if let Some((subscription, _)) = self.machine.subscription(index) {
