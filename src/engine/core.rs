@@ -63,6 +63,7 @@ pub(super) struct Core {
     pub(super) schema: Arc<Schema>,
     pub(super) paths: Arc<Paths>,
     decoder: Arc<Decoder>,
+    hubs: line::Hubs,
     pub(super) catalog: Catalog,
     classes: Table,
     store: Result<Arc<Store>, String>,
@@ -136,6 +137,7 @@ impl Core {
             decoder: Decoder::new(Arc::clone(&paths), canon),
             catalog: Catalog::new(rules),
             classes: Table::default(),
+            hubs: line::hubs(&settings),
             plan: Arc::new(reconcile::empty(&settings.fabric)),
             intent: IntentView { url: settings.netbox.url.clone(), ..IntentView::default() },
             settings,
@@ -594,7 +596,7 @@ impl Core {
         device.transport = target.security.label().into();
         (device.stream, device.since, device.synced) = (Stream::Connecting, now(), false);
         device.running = Running::Unread;
-        let gnmi = line::target(&name, &address, target, &settings.timing);
+        let gnmi = line::target(&name, &address, target, &settings.timing, &self.hubs);
         let line = Arc::new(Line::new(Arc::clone(&name), gnmi.clone(), target, Arc::clone(&self.decoder), self.events.clone()));
         let subscriptions = subscriptions::wanted(self.options.telemetry, settings.timing.sample)
             .into_iter()

@@ -16,13 +16,13 @@ use futures_util::FutureExt as _;
 use futures_util::stream::{FuturesUnordered, StreamExt as _};
 use tokio::sync::{mpsc, oneshot};
 use tokio::time::Instant;
-use tonic::{Status, Streaming};
+use tonic::Status;
 
 use self::model::{Action, Input, Report};
 pub use self::model::{How, Limits, Mode, State, Subscription};
 use self::queue::Queue;
 use self::state::Machine;
-use super::client::{Client, DataType, Encoding};
+use super::client::{Answers, Client, DataType, Encoding};
 use super::error::Error;
 use super::subscribe::subscribe_request;
 use super::target::Target;
@@ -213,7 +213,7 @@ async fn pending<T>(future: &mut Option<Boxed<T>>) -> T {
     }
 }
 
-async fn next(stream: &mut Option<Streaming<Bytes>>) -> Result<Option<Bytes>, Status> {
+async fn next(stream: &mut Option<Answers>) -> Result<Option<Bytes>, Status> {
     match stream {
         Some(stream) => stream.message().await,
         None => std::future::pending().await,
@@ -233,8 +233,8 @@ struct Task {
     tell_at: Option<Instant>,
     client: Option<Client>,
     connecting: Option<Boxed<Result<Client, Error>>>,
-    opening: Option<Boxed<Result<Streaming<Bytes>, Status>>>,
-    stream: Option<Streaming<Bytes>>,
+    opening: Option<Boxed<Result<Answers, Status>>>,
+    stream: Option<Answers>,
     /// The request side of the stream stays open as long as this: some servers end the stream with it, and a request that
     /// never ends would hold the stream at the device after we dropped the answers.
     keep: Option<oneshot::Sender<()>>,

@@ -338,6 +338,7 @@ impl Machine {
             self.attempt = 0;
         }
         self.auth = error.is_auth();
+        self.refused = matches!(error, Error::NoTarget { .. });
         self.attempt = self.attempt.saturating_add(1);
         let most = ms(self.limits.backoff_most);
         let wait = if error.needs_a_person() {
