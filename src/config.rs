@@ -435,11 +435,14 @@ fn resolve_fabric(name: &str, fabric: &file::Fabric, file: &file::File, path: &P
     })
 }
 
+/// Resolves one target's table, named in errors by the first.
+type Make<'a> = dyn Fn(&str, Option<&file::Target>) -> Result<Target, Error> + 'a;
+
 /// The collectors of a fabric.
 fn collectors(
     name: &str,
     fabric: &file::Fabric,
-    make: &dyn Fn(&str, Option<&file::Target>) -> Result<Target, Error>,
+    make: &Make<'_>,
     wrong: &dyn Fn(String) -> Error,
 ) -> Result<BTreeMap<String, Target>, Error> {
     if fabric.collector.is_some() && fabric.collectors.contains_key(COLLECTOR) {

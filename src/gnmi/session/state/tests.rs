@@ -142,6 +142,31 @@ fn the_text_decides_the_step() {
 }
 
 #[test]
+fn a_device_that_is_busy_is_asked_again_and_no_path_is_to_blame() {
+    for code in ["ResourceExhausted", "Unavailable", "Aborted"] {
+        let mut m = machine(3);
+        m.step(0, Input::Tick);
+        m.step(0, Input::Connected);
+        let busy = Error::Unavailable { device: "leaf1".into(), code: code.into(), reason: "maximum subscriptions reached".into() };
+        let actions = m.step(1, Input::StreamFailed(busy));
+        assert!(actions.contains(&Action::Close) && m.subscriptions().all(|(_, _, how)| how == How::OnChange), "{code}");
+        assert!(m.report().next_try.is_some() && m.report().trouble.unwrap().to_string().contains("maximum subscriptions"), "{code}");
+    }
+}
+
+#[test]
+fn a_target_its_collector_does_not_know_is_refused_and_asked_again() {
+    let mut m = machine(3);
+    m.step(0, Input::Tick);
+    m.step(0, Input::Connected);
+    let error = Error::NoTarget { device: "leaf1".into(), collector: "far".into(), reason: "no such target".into() };
+    m.step(1, Input::StreamFailed(error));
+    assert!(state(&m) == State::Refused && m.subscriptions().all(|(_, _, how)| how == How::OnChange));
+    let at = m.wake_at().unwrap();
+    assert!(m.step(at, Input::Tick).contains(&Action::Connect));
+}
+
+#[test]
 fn silence_makes_stale_only_where_something_is_expected() {
     let subscriptions = vec![Subscription::sample(path("/a"), Duration::from_secs(10)), Subscription::on_change(path("/b"))];
     let mut m = Machine::new("leaf1", subscriptions, patience(), 1);
