@@ -14,6 +14,7 @@ use fabric_orchestrator::gnmi::wire::proto::g_nmi_server::{GNmi, GNmiServer};
 use fabric_orchestrator::gnmi::wire::proto::{self, SubscriptionMode, subscribe_request, subscribe_response};
 use fabric_orchestrator::gnmi::{CliAnswer, Client, Target};
 use fabric_orchestrator::path::Path;
+use fabric_orchestrator::sim::eos::nodes::Nodes;
 use fabric_orchestrator::sim::lab::{Lab, LabData, LabOptions};
 use fabric_orchestrator::value::Value;
 use tokio::net::TcpListener;
@@ -44,7 +45,7 @@ enum Habit {
 struct Foreign {
     habit: Habit,
     leaves: Vec<(Path, Value)>,
-    documents: Arc<dyn Fn(&Path, &[(Path, Value)]) -> serde_json::Value + Send + Sync>,
+    nodes: Arc<Nodes>,
     real: Target,
 }
 
@@ -111,7 +112,7 @@ impl GNmi for Service {
                     CliAnswer::Json(json) => convert::json_ietf_message(&json),
                 }
             } else {
-                convert::json_ietf_message(&(self.0.documents)(&path, &self.0.below(&path)))
+                convert::json_ietf_message(&self.0.nodes.document(&path, &self.0.below(&path)))
             };
             let update = proto::Update { path: Some(convert::path_message(&path)), val: Some(val), ..proto::Update::default() };
             answer.notification.push(proto::Notification { update: vec![update], ..proto::Notification::default() });
@@ -164,10 +165,9 @@ async fn behind(habit: Habit) -> (Arc<DeviceView>, usize) {
     let nodes = Arc::clone(lab.fabric().nodes());
     let at = lab.devices.iter().find(|(name, _)| name == "leaf1").unwrap().1;
     let real = Target::new("leaf1", at.to_string()).plaintext().user("admin", "admin");
-    let documents = Arc::new(move |at: &Path, leaves: &[(Path, Value)]| nodes.document(at, leaves));
     let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
     let address = listener.local_addr().unwrap();
-    let service = GNmiServer::new(Service(Arc::new(Foreign { habit, leaves, documents, real })));
+    let service = GNmiServer::new(Service(Arc::new(Foreign { habit, leaves, nodes, real })));
     tokio::spawn(tonic::transport::Server::builder().add_service(service).serve_with_incoming(TcpListenerStream::new(listener)));
 
     let asked = Asked { config: Some(lab.config_file.clone()), ..Asked::default() };
