@@ -12,6 +12,7 @@ pub mod failure;
 pub mod history;
 pub mod intent;
 pub mod lab;
+mod limits;
 pub mod out;
 pub mod plan;
 pub mod serve;
@@ -161,6 +162,7 @@ pub fn run() -> ExitCode {
 fn dispatch(line: Line) -> Exit {
     let runtime =
         tokio::runtime::Builder::new_multi_thread().enable_all().build().map_err(|error| Failure::new(format!("no runtime: {error}")))?;
+    limits::raise();
     let global = line.global;
     let code = runtime.block_on(async move {
         match line.command {
@@ -209,6 +211,6 @@ mod tests {
         let line = Line::try_parse_from(["fabric-orch", "plan", "--json", "--config", "x.toml", "--fabric", "lab"]).unwrap();
         assert_eq!((line.global.config, line.global.fabric), (Some("x.toml".into()), Some("lab".into())));
         assert!(Line::try_parse_from(["fabric-orch"]).unwrap().command.is_none());
-        assert!(Line::try_parse_from(["fabric-orch", "lab", "--clone", "3"]).is_err());
+        assert!(Line::try_parse_from(["fabric-orch", "lab", "--clone", "many"]).is_err());
     }
 }

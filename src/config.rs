@@ -88,7 +88,21 @@ pub struct Target {
     pub credentials: Option<Credentials>,
     /// TLS or not.
     pub security: Security,
+    /// Through which collector; address, credentials and TLS are then the collector's.
+    pub through: Option<Through>,
 }
+
+/// Behind which collector a device is.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Through {
+    /// The collector's name in [`Settings::collectors`].
+    pub collector: String,
+    /// The device's name there; `None` is its own.
+    pub name: Option<String>,
+}
+
+/// The name of `[fabric.NAME.collector]` among the collectors.
+pub const COLLECTOR: &str = "collector";
 
 /// Where intent is read.
 #[derive(Clone, Debug)]
@@ -157,6 +171,10 @@ pub struct Settings {
     pub target: Target,
     /// Targets with settings of their own, by device name.
     pub targets: BTreeMap<String, Target>,
+    /// Collectors by name; each has an address.
+    pub collectors: BTreeMap<String, Target>,
+    /// What a bare address is spoken to with.
+    pub direct: Target,
     /// Where the journal lives.
     pub state: PathBuf,
     /// Who works here: the name written to the journal.
@@ -357,14 +375,36 @@ fn resolve_fabric(name: &str, fabric: &file::Fabric, file: &file::File, path: &P
             (None, Some(_)) => return Err(wrong(format!("{label}: a password without `username`; set it or FABRIC_ORCH_USERNAME"))),
         };
         let security = file::security(mine, &shared, asked, here).map_err(|message| wrong(format!("{label}: {message}")))?;
-        Ok(Target { address: own.and_then(|target| target.address.clone()), credentials, security })
+        Ok(Target { address: own.and_then(|target| target.address.clone()), credentials, security, through: None })
     };
-    let target = make(&format!("fabric.{name}.gnmi"), None)?;
-    let targets = fabric
-        .targets
-        .iter()
-        .map(|(device, own)| Ok((device.clone(), make(&format!("fabric.{name}.targets.{device}"), Some(own))?)))
-        .collect::<Result<_, Error>>()?;
+    let direct = make(&format!("fabric.{name}.gnmi"), None)?;
+    let collectors = collectors(name, fabric, &make, &wrong)?;
+    let through = |collector: &str, there: Option<&String>| {
+        let made = collectors.get(collector)?;
+        Some(Target { through: Some(Through { collector: collector.to_owned(), name: there.cloned() }), ..made.clone() })
+    };
+    let target = through(COLLECTOR, None).unwrap_or_else(|| direct.clone());
+    let behind = |device: &String, own: &file::Target| -> Result<Target, Error> {
+        let label = format!("fabric.{name}.targets.{device}");
+        let collector = match (&own.address, &own.collector) {
+            (Some(_), Some(_)) => return Err(wrong(format!("{label}: give `address` or `collector`, not both"))),
+            (Some(_), None) => None,
+            (None, Some(named)) => Some(named.as_str()),
+            (None, None) => fabric.collector.as_ref().map(|_| COLLECTOR),
+        };
+        match collector {
+            None if own.collector_target.is_some() => Err(wrong(format!("{label}: `collector_target` without a collector"))),
+            None => make(&label, Some(own)),
+            Some(_) if !own.gnmi.is_empty() => {
+                Err(wrong(format!("{label}: user, password and TLS behind a collector are the collector's; set them there")))
+            }
+            Some(collector) => through(collector, own.collector_target.as_ref()).ok_or_else(|| {
+                let known: Vec<_> = collectors.keys().map(String::as_str).collect();
+                wrong(format!("{label}: no collector `{collector}`; there are: {}", known.join(", ")))
+            }),
+        }
+    };
+    let targets = fabric.targets.iter().map(|(device, own)| Ok((device.clone(), behind(device, own)?))).collect::<Result<_, Error>>()?;
     let state = match (env.get("FABRIC_ORCH_STATE"), &file.state) {
         (None, Some(folder)) => here.join(folder),
         _ => state_folder(env)?,
@@ -387,10 +427,36 @@ fn resolve_fabric(name: &str, fabric: &file::Fabric, file: &file::File, path: &P
         },
         target,
         targets,
+        collectors,
+        direct,
         state,
         user,
         timing: fabric.timing.resolve(),
     })
+}
+
+/// Resolves one target's table, named in errors by the first.
+type Make<'a> = dyn Fn(&str, Option<&file::Target>) -> Result<Target, Error> + 'a;
+
+/// The collectors of a fabric.
+fn collectors(
+    name: &str,
+    fabric: &file::Fabric,
+    make: &Make<'_>,
+    wrong: &dyn Fn(String) -> Error,
+) -> Result<BTreeMap<String, Target>, Error> {
+    if fabric.collector.is_some() && fabric.collectors.contains_key(COLLECTOR) {
+        return Err(wrong(format!("fabric.{name}: `collector` and `collectors.{COLLECTOR}` have one name; rename the second")));
+    }
+    let only = fabric.collector.iter().map(|own| (COLLECTOR.to_owned(), format!("fabric.{name}.{COLLECTOR}"), own));
+    let named = fabric.collectors.iter().map(|(key, own)| (key.clone(), format!("fabric.{name}.collectors.{key}"), own));
+    let one = |(key, label, own): (String, String, &file::Target)| {
+        if own.address.is_none() || own.collector.is_some() || own.collector_target.is_some() {
+            return Err(wrong(format!("{label}: a collector has an `address`, and no collector of its own")));
+        }
+        Ok((key, make(&label, Some(own))?))
+    };
+    only.chain(named).map(one).collect()
 }
 
 #[cfg(test)]

@@ -2,6 +2,7 @@
 //!
 //! - [`target`]: whom to talk to, how protected, as whom. [`client`]: one connection and its calls. [`error`]: what went
 //!   wrong, named by what the operator can do.
+//! - [`collector`]: one connection for many devices, told apart by `prefix.target`.
 //! - [`wire`]: protobuf ↔ path and value; the fast walk over telemetry; batches of operations on a mirror.
 //! - [`canon`]: the schema's spellings for the mirror.
 //! - [`session`]: one Subscribe stream a device, kept up: a pure state machine and the task that runs it.
@@ -13,6 +14,7 @@
 
 pub mod canon;
 pub mod client;
+pub mod collector;
 mod connect;
 pub mod error;
 pub mod named;
@@ -26,8 +28,9 @@ pub(crate) mod testing;
 pub mod wire;
 
 pub use canon::SchemaCanon;
-pub use client::{CliAnswer, Client, DataType, Encoding};
+pub use client::{Answers, CliAnswer, Client, DataType, Encoding};
+pub use collector::Hub;
 pub use error::{CertificateProblem, Error};
 pub use session::{Control, SessionEvent, Settings};
 pub use set::{SetAnswer, SetParts};
-pub use target::{Credentials, Security, Target, Tls};
+pub use target::{Credentials, Security, Target, Through, Tls};

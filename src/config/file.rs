@@ -41,6 +41,11 @@ pub struct Fabric {
     /// What single targets have of their own.
     #[serde(default)]
     pub targets: BTreeMap<String, Target>,
+    /// The collector all targets are reached through that have no address and no collector of their own.
+    pub collector: Option<Target>,
+    /// More collectors, by the name targets give in `collector`.
+    #[serde(default)]
+    pub collectors: BTreeMap<String, Target>,
     /// Times.
     #[serde(default)]
     pub timing: Times,
@@ -93,11 +98,15 @@ pub struct Gnmi {
     pub server_name: Option<String>,
 }
 
-/// `[fabric.NAME.targets.DEVICE]`. Spelled out because `flatten` and `deny_unknown_fields` do not go together.
+/// `[fabric.NAME.targets.DEVICE]`, `[fabric.NAME.collector]`, `[fabric.NAME.collectors.NAME]`. Spelled out because `flatten` and `deny_unknown_fields` do not go together.
 #[derive(Clone, Debug, Default)]
 pub struct Target {
     /// `host:port`.
     pub address: Option<String>,
+    /// The collector it is reached through. Not of a collector.
+    pub collector: Option<String>,
+    /// Its name there, when that is not the device's. Not of a collector.
+    pub collector_target: Option<String>,
     /// Its own keys of [`Gnmi`].
     pub gnmi: Gnmi,
 }
@@ -108,6 +117,8 @@ impl<'de> Deserialize<'de> for Target {
         #[serde(deny_unknown_fields)]
         struct Flat {
             address: Option<String>,
+            collector: Option<String>,
+            collector_target: Option<String>,
             username: Option<String>,
             password: Option<SecretString>,
             password_file: Option<PathBuf>,
@@ -121,6 +132,8 @@ impl<'de> Deserialize<'de> for Target {
         let flat = Flat::deserialize(deserializer)?;
         Ok(Self {
             address: flat.address,
+            collector: flat.collector,
+            collector_target: flat.collector_target,
             gnmi: Gnmi {
                 username: flat.username,
                 password: flat.password,
@@ -133,6 +146,26 @@ impl<'de> Deserialize<'de> for Target {
                 server_name: flat.server_name,
             },
         })
+    }
+}
+
+impl Gnmi {
+    /// Whether nothing is said.
+    pub fn is_empty(&self) -> bool {
+        matches!(
+            self,
+            Self {
+                username: None,
+                password: None,
+                password_file: None,
+                insecure: None,
+                skip_verify: None,
+                ca: None,
+                cert: None,
+                key: None,
+                server_name: None,
+            }
+        )
     }
 }
 

@@ -128,3 +128,48 @@ fn a_fabric_is_production_and_read_only_unless_it_says_otherwise() {
     let asked = Asked { write: true, ..Asked::default() };
     assert!(load_text("[fabric.dc1.netbox]\nurl = \"http://x\"\n", &asked, &env()).unwrap().may_write);
 }
+
+const BEHIND: &str = r#"
+[fabric.lab.netbox]
+url = "http://127.0.0.1:8900/"
+[fabric.lab.gnmi]
+username = "admin"
+password = "sesame-password"
+[fabric.lab.collector]
+address = "collector:57400"
+username = "reader"
+password = "other"
+insecure = true
+[fabric.lab.collectors.far]
+address = "far:57400"
+[fabric.lab.targets.leaf1]
+address = "127.0.0.1:6031"
+[fabric.lab.targets.leaf2]
+collector = "far"
+collector_target = "dc1-leaf2"
+"#;
+
+#[test]
+fn devices_are_behind_a_collector_unless_they_say_otherwise() {
+    let settings = load_text(BEHIND, &Asked::default(), &env()).unwrap();
+    let row = |device: &str| {
+        let target = settings.target(device);
+        let through = target.through.as_ref().map(|through| (through.collector.as_str(), through.name.as_deref()));
+        (target.address.as_deref().unwrap(), through, target.credentials.as_ref().unwrap().username.as_str(), target.security.label())
+    };
+    assert_eq!(row("leaf1"), ("127.0.0.1:6031", None, "admin", "TLS"));
+    assert_eq!(row("leaf2"), ("far:57400", Some(("far", Some("dc1-leaf2"))), "admin", "TLS"));
+    assert_eq!(row("leaf3"), ("collector:57400", Some((COLLECTOR, None)), "reader", "PLAINTEXT"));
+    assert_eq!((settings.direct.address.as_deref(), settings.direct.through.as_ref()), (None, None));
+    for (from, to, word) in [
+        ("collector = \"far\"", "collector = \"near\"", "no collector `near`; there are: collector, far"),
+        ("collector = \"far\"", "collector = \"far\"\naddress = \"x:1\"", "not both"),
+        ("collector = \"far\"", "collector = \"far\"\nusername = \"x\"", "are the collector's"),
+        ("address = \"127.0.0.1:6031\"", "address = \"127.0.0.1:6031\"\ncollector_target = \"x\"", "without a collector"),
+        ("address = \"far:57400\"", "skip_verify = true", "fabric.lab.collectors.far: a collector has an `address`"),
+        ("collectors.far", "collectors.collector", "rename the second"),
+    ] {
+        let problem = load_text(&BEHIND.replace(from, to), &Asked::default(), &env()).unwrap_err().to_string();
+        assert!(problem.contains(word), "{to}: {problem}");
+    }
+}

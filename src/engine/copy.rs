@@ -11,7 +11,8 @@ fn quote(text: &str) -> String {
 }
 
 /// `gnmic -a … -u … -p "$FABRIC_ORCH_PASSWORD" --insecure`
-fn gnmic(address: &str, username: Option<&str>, security: &Security) -> String {
+fn gnmic(whom: &Whom) -> String {
+    let Whom { address, username, security, .. } = whom;
     let mut line = format!("gnmic -a {}", quote(address));
     if let Some(username) = username {
         line.push_str(&format!(" -u {} -p \"$FABRIC_ORCH_PASSWORD\"", quote(username)));
@@ -34,12 +35,19 @@ pub struct Whom {
     pub username: Option<String>,
     /// TLS or not.
     pub security: Security,
+    /// Its name behind a collector.
+    pub target: Option<String>,
 }
 
 impl Whom {
+    /// ` --target leaf1`, behind a collector.
+    fn behind(&self) -> String {
+        self.target.as_ref().map(|target| format!(" --target {}", quote(target))).unwrap_or_default()
+    }
+
     /// A Get.
     pub fn get(&self, paths: &[Path]) -> String {
-        let mut line = format!("{} -e json_ietf get", gnmic(&self.address, self.username.as_deref(), &self.security));
+        let mut line = format!("{} -e json_ietf get{}", gnmic(self), self.behind());
         for path in paths {
             line.push_str(&format!(" --path {}", quote(&path.to_string())));
         }
@@ -48,16 +56,12 @@ impl Whom {
 
     /// A command of the command line.
     pub fn cli(&self, command: &str) -> String {
-        format!(
-            "{} -e ascii get --path {}",
-            gnmic(&self.address, self.username.as_deref(), &self.security),
-            quote(&format!("cli:/{command}"))
-        )
+        format!("{} -e ascii get{} --path {}", gnmic(self), self.behind(), quote(&format!("cli:/{command}")))
     }
 
     /// A Set.
     pub fn set(&self, set: &SetRequest) -> String {
-        let mut line = format!("{} -e json_ietf set", gnmic(&self.address, self.username.as_deref(), &self.security));
+        let mut line = format!("{} -e json_ietf set{}", gnmic(self), self.behind());
         for path in &set.delete {
             line.push_str(&format!(" --delete {}", quote(&path.to_string())));
         }
@@ -75,8 +79,7 @@ impl Whom {
 
     /// A subscription.
     pub fn subscribe(&self, paths: &[Path]) -> String {
-        let mut line =
-            format!("{} subscribe --mode stream --stream-mode on-change", gnmic(&self.address, self.username.as_deref(), &self.security));
+        let mut line = format!("{} subscribe --mode stream --stream-mode on-change{}", gnmic(self), self.behind());
         for path in paths {
             line.push_str(&format!(" --path {}", quote(&path.to_string())));
         }
@@ -121,7 +124,7 @@ mod tests {
 
     #[test]
     fn lines_hold_no_secret_and_survive_quotes() {
-        let whom = Whom { address: "127.0.0.1:6031".into(), username: Some("admin".into()), security: Security::Plaintext };
+        let whom = Whom { address: "127.0.0.1:6031".into(), username: Some("admin".into()), security: Security::Plaintext, target: None };
         let update = |path: &str, value: serde_json::Value| SetUpdate { path: Path::parse(path).unwrap(), value };
         let line = whom.set(&SetRequest {
             delete: vec![Path::parse("/a[b=c]").unwrap()],

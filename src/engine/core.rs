@@ -22,7 +22,7 @@ use crate::diff::catalog::Catalog;
 use crate::diff::change::{ChangeKey, Finding, Severity};
 use crate::diff::compare::Differ;
 use crate::diff::ownership::Rules;
-use crate::gnmi::session::{State, Subscription};
+use crate::gnmi::session::{How, State, Subscription};
 use crate::gnmi::wire::walk::Decoder;
 use crate::gnmi::{Control, SchemaCanon, SessionEvent};
 use crate::intent;
@@ -63,6 +63,7 @@ pub(super) struct Core {
     pub(super) schema: Arc<Schema>,
     pub(super) paths: Arc<Paths>,
     decoder: Arc<Decoder>,
+    hubs: line::Hubs,
     pub(super) catalog: Catalog,
     classes: Table,
     store: Result<Arc<Store>, String>,
@@ -138,6 +139,7 @@ impl Core {
             decoder: Decoder::new(Arc::clone(&paths), canon),
             catalog: Catalog::new(rules),
             classes: Table::default(),
+            hubs: line::hubs(&settings),
             plan: Arc::new(reconcile::empty(&settings.fabric)),
             intent: IntentView { url: settings.netbox.url.clone(), ..IntentView::default() },
             settings,
@@ -392,17 +394,15 @@ impl Core {
                 let gone = device.observed.sweep(|path| !line::is_cli(path) && done.sweeps(path));
                 tracing::debug!(device = %name, gone, leaves = device.observed.len(), "synced");
                 device.synced = true;
+                device.still_lowered(&done.lowered);
                 device.dirty.diff = true;
                 device.dirty.health = true;
                 device.dirty.history = true;
                 device.dirty.view = true;
             }
             SessionEvent::PathRefused { path, reason, now: how } => {
-                let reason = if how == crate::gnmi::session::How::GivenUp { reason } else { format!("{reason} (now by {how:?})") };
-                said = Some((Severity::Warning, format!("path refused {path}: {reason}")));
-                device.refused.retain(|(have, _)| *have != path);
-                device.refused.push((path, reason));
-                device.dirty.view = true;
+                device.lower(path, reason, how);
+                said = device.refused.last().map(|(path, words)| (Severity::Warning, format!("path refused {path}: {words}")));
                 self.replan = true;
             }
             SessionEvent::Dropped { updates } => {
@@ -414,6 +414,7 @@ impl Core {
                     dropped: counters.dropped,
                     duplicates: counters.duplicates,
                     resyncs: counters.resyncs,
+                    ..device.counters
                 };
                 if device.counters == new {
                     return;
@@ -621,7 +622,7 @@ impl Core {
         device.transport = target.security.label().into();
         (device.stream, device.since, device.synced) = (Stream::Connecting, now(), false);
         device.running = Running::Unread;
-        let gnmi = line::target(&name, &address, target, &settings.timing);
+        let gnmi = line::target(&name, &address, target, &settings.timing, &self.hubs);
         let line = Arc::new(Line::new(Arc::clone(&name), gnmi.clone(), target, Arc::clone(&self.decoder), self.events.clone()));
         let subscriptions = subscriptions::wanted(self.options.telemetry, self.options.follow, settings.timing.sample)
             .into_iter()
@@ -937,14 +938,21 @@ impl Core {
         for device in self.devices.values() {
             all.extend(device.desired.iter().flat_map(|desired| &desired.findings).cloned());
             all.extend(device.findings.iter().cloned());
-            all.extend(device.refused.iter().map(|(path, reason)| Finding {
-                code: "path-refused".into(),
-                severity: Severity::Warning,
-                device: Some(Arc::clone(device.name())),
-                path: Some(path.clone()),
-                origin: None,
-                message: format!("{} refuses {path}: {reason}", device.name()),
-                hint: "what lies below it is not mirrored, so nothing is planned there".into(),
+            all.extend(device.refused.iter().map(|(path, reason)| {
+                let missing = device.lowered.get(path).is_none_or(|how| *how == How::GivenUp);
+                Finding {
+                    code: "path-refused".into(),
+                    severity: if missing { Severity::Warning } else { Severity::Info },
+                    device: Some(Arc::clone(device.name())),
+                    path: Some(path.clone()),
+                    origin: None,
+                    message: format!("{} refuses {path}: {reason}", device.name()),
+                    hint: if missing {
+                        "what lies below it is not mirrored, so nothing is planned there".into()
+                    } else {
+                        "it is mirrored all the same, only later: drift there shows when it is read next".into()
+                    },
+                }
             }));
             if let Running::Failed(error) = &device.running {
                 all.push(Finding {

@@ -1,6 +1,6 @@
 //! One device as the engine's loop knows it: its mirror, what it should be, and what is told of it.
 
-use std::collections::BTreeSet;
+use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 
 use tokio::sync::watch;
@@ -9,6 +9,7 @@ use tokio_util::sync::{CancellationToken, DropGuard};
 use crate::diff::change::{Change, ChangeKey, Finding, Kind, Severity};
 use crate::diff::compare::Differ;
 use crate::gnmi;
+use crate::gnmi::session::How;
 use crate::intent;
 use crate::intent::map::{self, Desired};
 use crate::path::Path;
@@ -112,6 +113,8 @@ pub struct Device {
     pub next_try: Option<u64>,
     /// What the device refuses.
     pub refused: Vec<(Path, String)>,
+    /// How each of those is had instead.
+    pub lowered: BTreeMap<Path, How>,
     /// Counters of the stream.
     pub counters: StreamCounters,
     /// Whether everything came once.
@@ -175,6 +178,7 @@ impl Device {
             trouble: String::new(),
             next_try: None,
             refused: Vec::new(),
+            lowered: BTreeMap::new(),
             counters: StreamCounters::default(),
             synced: false,
             observed: Tree::new(Arc::clone(paths)),
@@ -255,6 +259,35 @@ impl Device {
             self.observed.set(&path, value, time);
         }
         self.dirty = Dirty { diff: true, health: true, history: true, view: true };
+    }
+
+    /// Takes how a path is had, other than asked for.
+    pub fn lower(&mut self, path: Path, reason: String, how: How) {
+        let words = match how {
+            How::OnChange => format!("{reason} (now on change)"),
+            How::Sample => format!("{reason} (now sampled)"),
+            How::TargetDefined => format!("{reason} (now as the device thinks best)"),
+            How::Get => format!("{reason} (now read by Get)"),
+            How::GivenUp => reason,
+        };
+        self.refused.retain(|(have, _)| *have != path);
+        self.refused.push((path.clone(), words));
+        self.lowered.insert(path, how);
+        self.tell_lowered();
+    }
+
+    /// After a sync the session says what is left of that: a device that was upgraded may have stopped refusing.
+    pub fn still_lowered(&mut self, left: &[(Path, How)]) {
+        self.lowered = left.iter().cloned().collect();
+        self.refused.retain(|(path, _)| left.iter().any(|(still, _)| still == path));
+        self.tell_lowered();
+    }
+
+    fn tell_lowered(&mut self) {
+        let count = |wanted: How| self.lowered.values().filter(|how| **how == wanted).count() as u64;
+        let (sampled, polled, missing) = (count(How::Sample), count(How::Get), count(How::GivenUp));
+        self.counters = StreamCounters { sampled, polled, missing, ..self.counters };
+        self.dirty.view = true;
     }
 
     /// Takes what the command line said.

@@ -36,10 +36,11 @@ pub struct Row {
 /// # Errors
 /// When there is no such target, or it cannot be reached.
 pub async fn connect(settings: &Settings, target: &str) -> Result<Client, Error> {
-    let own = settings.target(target);
+    let bare = !settings.targets.contains_key(target) && target.contains([':', '.']);
+    let own = if bare { &settings.direct } else { settings.target(target) };
     let address = match &own.address {
         Some(address) => address.clone(),
-        None if settings.targets.contains_key(target) || !target.contains([':', '.']) => {
+        None if !bare => {
             return Err(Error::Asked(format!(
                 "target {target} has no address: set fabric.{}.targets.{target}.address, or give host:port",
                 settings.fabric
@@ -47,7 +48,7 @@ pub async fn connect(settings: &Settings, target: &str) -> Result<Client, Error>
         }
         None => target.to_owned(),
     };
-    Ok(Client::connect(&line::target(target, &address, own, &settings.timing)).await?)
+    Ok(Client::connect(&line::target(target, &address, own, &settings.timing, &line::hubs(settings))).await?)
 }
 
 /// The values of an answer.

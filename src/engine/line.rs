@@ -1,6 +1,7 @@
 //! The calls to one device: connected when needed, kept, logged, answers made canonical. Shared by the command-line reader, the
 //! commit runner and whoever asks for a Get. Decides nothing.
 
+use std::collections::BTreeMap;
 use std::sync::Arc;
 use std::time::Instant;
 
@@ -37,8 +38,20 @@ impl std::fmt::Debug for Line {
     }
 }
 
+/// The collectors of a fabric by name, each with the one connection its devices share.
+pub type Hubs = BTreeMap<String, Arc<gnmi::Hub>>;
+
+/// The collectors of the settings; nothing is connected yet.
+pub fn hubs(settings: &config::Settings) -> Hubs {
+    let hub = |(name, collector): (&String, &config::Target)| {
+        let address = collector.address.clone().unwrap_or_default();
+        (name.clone(), gnmi::Hub::new(target(name, &address, collector, &settings.timing, &Hubs::new())))
+    };
+    settings.collectors.iter().map(hub).collect()
+}
+
 /// The settings of a target as gNMI wants them.
-pub fn target(name: &str, address: &str, settings: &config::Target, timing: &config::Timing) -> gnmi::Target {
+pub fn target(name: &str, address: &str, settings: &config::Target, timing: &config::Timing, hubs: &Hubs) -> gnmi::Target {
     let mut target = gnmi::Target::new(name, address);
     target.credentials = settings.credentials.as_ref().map(|credentials| gnmi::Credentials {
         username: credentials.username.clone(),
@@ -55,6 +68,10 @@ pub fn target(name: &str, address: &str, settings: &config::Target, timing: &con
         }),
     };
     target.set_timeout = timing.set;
+    target.through = settings.through.as_ref().and_then(|through| {
+        let hub = Arc::clone(hubs.get(&through.collector)?);
+        Some(gnmi::Through { hub, name: through.name.clone().unwrap_or_else(|| name.to_owned()) })
+    });
     target
 }
 
@@ -71,13 +88,14 @@ impl Line {
             address: target.address.clone(),
             username: settings.credentials.as_ref().map(|credentials| credentials.username.clone()),
             security: settings.security.clone(),
+            target: target.through.as_ref().map(|through| through.name.clone()),
         };
         Self { name, target, whom, client: Mutex::new(None), decoder, events }
     }
 
     async fn client(&self) -> Result<Client, gnmi::Error> {
         let mut slot = self.client.lock().await;
-        if let Some(client) = &*slot {
+        if let Some(client) = slot.as_ref().filter(|client| client.alive()) {
             return Ok(client.clone());
         }
         let client = Client::connect(&self.target).await?;

@@ -115,7 +115,8 @@ pub struct DeviceView {
     pub trouble: String,
     /// When the next try is due.
     pub next_try: Option<u64>,
-    /// Paths the device refuses, with its reason; the others keep streaming.
+    /// Paths the device does not give as we asked, with its reason and how they are had instead; the others stream on change.
+    /// How many of them are had in which way is in `counters`.
     pub refused_paths: Vec<(Path, String)>,
     /// Counters of the stream.
     pub counters: StreamCounters,
@@ -148,6 +149,12 @@ pub struct StreamCounters {
     pub duplicates: u64,
     /// Times the stream was set up again.
     pub resyncs: u64,
+    /// Paths sampled because the device does not tell changes of them.
+    pub sampled: u64,
+    /// Paths read by Get every so often because the device does not stream them.
+    pub polled: u64,
+    /// Paths the device gives in no way at all.
+    pub missing: u64,
 }
 
 /// How the leaves of a device divide.

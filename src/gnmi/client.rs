@@ -11,10 +11,11 @@ use tokio_stream::Stream;
 use tonic::client::Grpc;
 use tonic::codec::CompressionEncoding;
 use tonic::metadata::{Ascii, MetadataValue};
-use tonic::transport::{Channel, Endpoint};
+use tonic::transport::Channel;
 use tonic::{GrpcMethod, Request, Status, Streaming};
 
-use super::connect::{Dialer, Trouble};
+use super::collector;
+use super::connect::Wired;
 use super::error::Error;
 use super::named::named_path;
 use super::set::{self, SetAnswer, SetParts};
@@ -28,12 +29,7 @@ use crate::value::Value;
 pub use super::wire::proto::Encoding;
 pub use super::wire::proto::get_request::DataType;
 
-/// HTTP/2 pings: rarely, because servers answer frequent ones with GOAWAY `too_many_pings` (many allow one in 5 minutes).
-/// Dead peers are found by TCP keepalive long before.
-const HTTP2_KEEPALIVE: Duration = Duration::from_secs(310);
-const HTTP2_KEEPALIVE_TIMEOUT: Duration = Duration::from_secs(20);
-/// Room for a burst before the device has to wait for us.
-const STREAM_WINDOW: u32 = 2 * 1024 * 1024;
+/// Room of one device's streams together before the device has to wait for us.
 const CONNECTION_WINDOW: u32 = 4 * 1024 * 1024;
 
 /// What a device says about itself.
@@ -84,15 +80,34 @@ pub struct Client {
     channel: Channel,
 }
 
+/// The answers of a stream, as raw SubscribeResponse bytes. Behind a collector each is checked to be of our target.
+#[derive(Debug)]
+pub struct Answers {
+    stream: Streaming<Bytes>,
+    expected: Option<String>,
+}
+
+impl Answers {
+    /// The next one; `None` when the stream ended in order.
+    ///
+    /// # Errors
+    /// The status it ended with; DATA_LOSS when an answer is of another target.
+    pub async fn message(&mut self) -> Result<Option<Bytes>, Status> {
+        let message = self.stream.message().await?;
+        match (message, &self.expected) {
+            (Some(bytes), Some(expected)) => collector::opened(bytes, expected).map(Some).map_err(collector::misdirected),
+            (message, _) => Ok(message),
+        }
+    }
+}
+
 /// User name and password as they are sent.
 type Login = (MetadataValue<Ascii>, MetadataValue<Ascii>);
 
 struct Inner {
     target: Target,
-    address: String,
-    origin: http::Uri,
     login: Option<Login>,
-    trouble: Arc<Trouble>,
+    wired: Wired,
 }
 
 impl Client {
@@ -101,25 +116,23 @@ impl Client {
     /// # Errors
     /// [`Error::Settings`], [`Error::Unreachable`], [`Error::NotTls`], [`Error::Certificate`].
     pub async fn connect(target: &Target) -> Result<Self, Error> {
-        let trouble = Arc::new(Trouble::default());
-        let dialer = Dialer::new(target, Arc::clone(&trouble))?;
-        let (address, origin) = (dialer.address().to_owned(), dialer.origin());
-        let endpoint = Endpoint::from(dialer.uri())
-            .origin(origin.clone())
-            .http2_keep_alive_interval(HTTP2_KEEPALIVE)
-            .keep_alive_timeout(HTTP2_KEEPALIVE_TIMEOUT)
-            .initial_stream_window_size(STREAM_WINDOW)
-            .initial_connection_window_size(CONNECTION_WINDOW);
         let login = login(target)?;
-        let connector = tower::service_fn(move |_: http::Uri| dialer.clone().dial());
-        let channel = endpoint.connect_with_connector(connector).await.map_err(|error| {
-            trouble.take().unwrap_or_else(|| Error::Unreachable {
-                device: target.name.clone(),
-                address: address.clone(),
-                reason: std::error::Error::source(&error).map_or_else(|| error.to_string(), ToString::to_string),
-            })
-        })?;
-        Ok(Self { inner: Arc::new(Inner { target: target.clone(), address, origin, login, trouble }), channel })
+        let wired = match &target.through {
+            None => Wired::connect(target, CONNECTION_WINDOW, false).await?,
+            Some(through) => through.hub.wired(&target.name).await?,
+        };
+        let Wired { channel, .. } = &wired;
+        Ok(Self { channel: channel.clone(), inner: Arc::new(Inner { target: target.clone(), login, wired }) })
+    }
+
+    /// Whether a call may find a connection. One through a collector is over when the collector's is; ask for a new one then.
+    pub fn alive(&self) -> bool {
+        self.inner.target.through.is_none() || self.inner.wired.alive()
+    }
+
+    /// The name behind a collector.
+    fn addressed(&self) -> Option<&str> {
+        self.inner.target.through.as_ref().map(|through| through.name.as_str())
     }
 
     /// The target it was made for.
@@ -156,6 +169,7 @@ impl Client {
     /// Every variant but `Unknown`; a refusal names the path if the device does.
     pub async fn get(&self, paths: &[Path], kind: DataType, encoding: Encoding) -> Result<Vec<Notification>, Error> {
         let request = proto::GetRequest {
+            prefix: self.addressed().map(collector::prefix),
             path: paths.iter().map(convert::path_message).collect(),
             r#type: kind.into(),
             encoding: encoding.into(),
@@ -169,7 +183,14 @@ impl Client {
             }
             _ => error,
         })?;
-        Ok(answer.notification.iter().map(convert::notification).collect())
+        let notifications: Vec<Notification> = answer.notification.iter().map(convert::notification).collect();
+        if let Some(expected) = self.addressed() {
+            for said in notifications.iter().filter(|said| !said.updates.is_empty() || !said.deletes.is_empty()) {
+                let device = || self.inner.target.name.clone();
+                collector::check(&said.target, expected).map_err(|reason| Error::Broken { device: device(), reason })?;
+            }
+        }
+        Ok(notifications)
     }
 
     /// Runs one command of the command line: `Json` asks for its JSON form, `Ascii` for text.
@@ -200,23 +221,55 @@ impl Client {
         let target = &self.inner.target;
         let call = async {
             let mut grpc = self.grpc();
-            let request = self.request(parts.message(), "Set");
+            let message = proto::SetRequest { prefix: self.addressed().map(collector::prefix), ..parts.message() };
+            let request = self.request(message, "Set");
             grpc.ready().await.map_err(|error| Status::from_error(error.into()))?;
             grpc.unary(request, PathAndQuery::from_static("/gnmi.gNMI/Set"), Tracked::<_, proto::SetResponse>::new(Arc::clone(&left))).await
         };
         let ended = tokio::time::timeout(target.set_timeout, call).await;
         let sent = left.load(Ordering::SeqCst);
         match ended {
-            Ok(Ok(answer)) => set::answer(&target.name, parts, answer.into_inner()),
-            Ok(Err(status)) => Err(set::failure(&target.name, &self.inner.address, parts, &status, sent, self.inner.trouble.take())),
+            Ok(Ok(answer)) => {
+                let answer = answer.into_inner();
+                let said = answer.prefix.as_ref().map_or("", |prefix| prefix.target.as_str());
+                if let Some(Err(reason)) = self.addressed().filter(|_| !said.is_empty()).map(|expected| collector::check(said, expected)) {
+                    return Err(Error::Unknown { device: target.name.clone(), reason });
+                }
+                set::answer(&target.name, parts, answer)
+            }
+            Ok(Err(status)) => Err(self.past_collector(
+                sent,
+                set::failure(&target.name, &self.inner.wired.address, parts, &status, sent, self.inner.wired.trouble.take()),
+            )),
             Err(_) => {
                 let (device, reason) = (target.name.clone(), format!("no answer within {} s", target.set_timeout.as_secs()));
                 Err(if sent {
                     Error::Unknown { device, reason }
                 } else {
-                    Error::Unreachable { device, address: self.inner.address.clone(), reason }
+                    Error::Unreachable { device, address: self.inner.wired.address.clone(), reason }
                 })
             }
+        }
+    }
+
+    /// What a failed Set means when somebody stands between: that the collector cannot reach the device now does not say that
+    /// the device got nothing.
+    fn past_collector(&self, sent: bool, error: Error) -> Error {
+        match (self.addressed(), error) {
+            (Some(_), Error::Unavailable { device, reason, .. }) if sent => Error::Unknown { device, reason },
+            (_, error) => self.at_collector(error),
+        }
+    }
+
+    /// Makes a collector's "no such target" what it is.
+    fn at_collector(&self, error: Error) -> Error {
+        match (&self.inner.target.through, error) {
+            (Some(through), Error::Rejected { device, code, reason, .. })
+                if code == "NotFound" && reason.contains(&through.name) && !reason.contains('/') =>
+            {
+                Error::NoTarget { device, collector: through.hub.name().to_owned(), reason }
+            }
+            (_, error) => error,
         }
     }
 
@@ -225,21 +278,29 @@ impl Client {
     ///
     /// # Errors
     /// The raw status; [`Client::error`] says what it means.
-    pub async fn subscribe(
-        &self,
-        requests: impl Stream<Item = proto::SubscribeRequest> + Send + 'static,
-    ) -> Result<Streaming<Bytes>, Status> {
+    pub async fn subscribe(&self, requests: impl Stream<Item = proto::SubscribeRequest> + Send + 'static) -> Result<Answers, Status> {
         let mut grpc = self.grpc();
+        let target = self.addressed().map(ToOwned::to_owned);
+        let expected = target.clone();
+        let requests = tokio_stream::StreamExt::map(requests, move |mut request| {
+            if let (Some(target), Some(proto::subscribe_request::Request::Subscribe(list))) = (&target, &mut request.request) {
+                list.prefix.get_or_insert_default().target.clone_from(target);
+            }
+            request
+        });
         let request = self.request(requests, "Subscribe");
         grpc.ready().await.map_err(|error| Status::from_error(error.into()))?;
         let codec = RawAnswers::<proto::SubscribeRequest>::default();
-        grpc.streaming(request, PathAndQuery::from_static("/gnmi.gNMI/Subscribe"), codec).await.map(tonic::Response::into_inner)
+        grpc.streaming(request, PathAndQuery::from_static("/gnmi.gNMI/Subscribe"), codec)
+            .await
+            .map(|stream| Answers { stream: stream.into_inner(), expected })
     }
 
     /// What a status of call `what` means, with what the connection said.
     pub fn error(&self, what: &str, status: &Status) -> Error {
-        let trouble = self.inner.trouble.take();
-        Error::from_status(&self.inner.target.name, what, status, trouble, self.inner.target.max_message)
+        let trouble = self.inner.wired.trouble.take();
+        let trouble = trouble.map(|trouble| if self.addressed().is_some() { trouble.of(&self.inner.target.name) } else { trouble });
+        self.at_collector(Error::from_status(&self.inner.target.name, what, status, trouble, self.inner.target.max_message))
     }
 
     async fn call<Out, In>(&self, path: &'static str, message: Out) -> Result<In, Status>
@@ -263,8 +324,8 @@ impl Client {
     }
 
     fn grpc(&self) -> Grpc<Channel> {
-        let grpc =
-            Grpc::with_origin(self.channel.clone(), self.inner.origin.clone()).max_decoding_message_size(self.inner.target.max_message);
+        let grpc = Grpc::with_origin(self.channel.clone(), self.inner.wired.origin.clone())
+            .max_decoding_message_size(self.inner.target.max_message);
         if self.inner.target.gzip {
             grpc.send_compressed(CompressionEncoding::Gzip).accept_compressed(CompressionEncoding::Gzip)
         } else {

@@ -6,6 +6,7 @@
 use std::io;
 use std::net::SocketAddr;
 use std::pin::Pin;
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Mutex, PoisonError};
 use std::task::{Context, Poll};
 use std::time::Duration;
@@ -19,6 +20,7 @@ use rustls::pki_types::{CertificateDer, PrivateKeyDer, ServerName, UnixTime};
 use rustls::{AlertDescription, CertificateError, ClientConfig, DigitallySignedStruct, RootCertStore, SignatureScheme};
 use tokio::io::{AsyncRead, AsyncWrite, ReadBuf};
 use tokio_rustls::TlsConnector;
+use tonic::transport::{Channel, Endpoint};
 use tower::Service as _;
 
 use super::error::{CertificateProblem, Error};
@@ -32,16 +34,77 @@ const TCP_KEEPALIVE_RETRIES: u32 = 3;
 
 /// The last thing a connection said when it broke.
 #[derive(Debug, Default)]
-pub(crate) struct Trouble(Mutex<Option<Error>>);
+pub(crate) struct Trouble {
+    said: Mutex<Option<Error>>,
+    gone: AtomicBool,
+    /// Many use the connection: all of them are told.
+    shared: bool,
+}
 
 impl Trouble {
     fn set(&self, error: Error) {
-        *self.0.lock().unwrap_or_else(PoisonError::into_inner) = Some(error);
+        *self.said.lock().unwrap_or_else(PoisonError::into_inner) = Some(error);
     }
 
-    /// What it said, and forget it.
+    /// What it said; forgotten then, unless others want to hear it too.
     pub(crate) fn take(&self) -> Option<Error> {
-        self.0.lock().unwrap_or_else(PoisonError::into_inner).take()
+        let mut said = self.said.lock().unwrap_or_else(PoisonError::into_inner);
+        if self.shared { said.clone() } else { said.take() }
+    }
+}
+
+/// A connection, dialled.
+#[derive(Clone)]
+pub(crate) struct Wired {
+    pub(crate) channel: Channel,
+    pub(crate) address: String,
+    pub(crate) origin: http::Uri,
+    pub(crate) trouble: Arc<Trouble>,
+}
+
+/// HTTP/2 pings: rarely, because servers answer frequent ones with GOAWAY `too_many_pings` (many allow one in 5 minutes).
+/// Dead peers are found by TCP keepalive long before.
+const HTTP2_KEEPALIVE: Duration = Duration::from_secs(310);
+const HTTP2_KEEPALIVE_TIMEOUT: Duration = Duration::from_secs(20);
+/// Room of one stream for a burst before the device has to wait for us.
+const STREAM_WINDOW: u32 = 2 * 1024 * 1024;
+
+impl Wired {
+    /// Connects now. `window`: room of all streams together, bytes. `once`: it is not dialled again after it broke; who shares
+    /// it gets a new one.
+    pub(crate) async fn connect(target: &Target, window: u32, once: bool) -> Result<Self, Error> {
+        let trouble = Arc::new(Trouble { shared: once, ..Trouble::default() });
+        let dialer = Dialer::new(target, Arc::clone(&trouble))?;
+        let (address, origin) = (dialer.address().to_owned(), dialer.origin());
+        let endpoint = Endpoint::from(dialer.uri())
+            .origin(origin.clone())
+            .http2_keep_alive_interval(HTTP2_KEEPALIVE)
+            .keep_alive_timeout(HTTP2_KEEPALIVE_TIMEOUT)
+            .initial_stream_window_size(STREAM_WINDOW)
+            .initial_connection_window_size(window);
+        let dialled = Arc::new(AtomicBool::new(false));
+        let connector = tower::service_fn(move |_: http::Uri| {
+            let (dialer, again) = (dialer.clone(), dialled.swap(true, Ordering::SeqCst));
+            async move {
+                if once && again {
+                    return Err(Error::Broken { device: dialer.device, reason: "the shared connection is gone".to_owned() });
+                }
+                dialer.dial().await
+            }
+        });
+        let channel = endpoint.connect_with_connector(connector).await.map_err(|error| {
+            trouble.take().unwrap_or_else(|| Error::Unreachable {
+                device: target.name.clone(),
+                address: address.clone(),
+                reason: std::error::Error::source(&error).map_or_else(|| error.to_string(), ToString::to_string),
+            })
+        })?;
+        Ok(Self { channel, address, origin, trouble })
+    }
+
+    /// Whether nobody has seen it break.
+    pub(crate) fn alive(&self) -> bool {
+        !self.trouble.gone.load(Ordering::SeqCst)
     }
 }
 
@@ -126,6 +189,7 @@ impl Dialer {
                 Box::new(tls.map_err(|error| self.tls_error(&error, true))?)
             }
         };
+        self.trouble.gone.store(false, Ordering::SeqCst);
         Ok(Watched { io, dialer: self.clone(), heard: false, peer })
     }
 
@@ -305,6 +369,12 @@ impl Watched {
             Err(error) if plaintext => self.dialer.trouble.set(Error::Broken { device, reason: error.to_string() }),
             Err(error) => self.dialer.trouble.set(self.dialer.tls_error(error, false)),
         }
+    }
+}
+
+impl Drop for Watched {
+    fn drop(&mut self) {
+        self.dialer.trouble.gone.store(true, Ordering::SeqCst);
     }
 }
 

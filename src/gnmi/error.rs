@@ -79,6 +79,16 @@ pub enum Error {
         /// The device's words.
         reason: String,
     },
+    /// The collector does not know the target.
+    #[error("{device}: the collector {collector} does not serve it: {reason}")]
+    NoTarget {
+        /// The device.
+        device: String,
+        /// The collector's name in the settings.
+        collector: String,
+        /// The collector's words.
+        reason: String,
+    },
     /// The device does not offer the call or this form of it.
     #[error("{device}: does not support {what}: {reason}")]
     Unimplemented {
@@ -209,6 +219,7 @@ impl Error {
             Self::Denied { known: false, .. } => "check the user and password of this target",
             Self::Denied { known: true, .. } => "give the user a role that allows it (OpenConfig.Get, OpenConfig.Set)",
             Self::Rejected { .. } => "look at the path and value named; nothing was changed",
+            Self::NoTarget { .. } => "add the device to the collector, or set `collector_target` to its name there",
             Self::Unimplemented { .. } => "see `discover probe` for what the device supports",
             Self::Unavailable { .. } => "try again later",
             Self::TooLarge { .. } => "ask for less at once, or raise `max_message`",
@@ -225,7 +236,36 @@ impl Error {
 
     /// Whether waiting will not help: settings or certificates must change first.
     pub fn needs_a_person(&self) -> bool {
-        matches!(self, Self::Settings { .. } | Self::NotTls { .. } | Self::NeedsTls { .. } | Self::Certificate { .. } | Self::Denied { .. })
+        matches!(
+            self,
+            Self::Settings { .. }
+                | Self::NotTls { .. }
+                | Self::NeedsTls { .. }
+                | Self::Certificate { .. }
+                | Self::Denied { .. }
+                | Self::NoTarget { .. }
+        )
+    }
+
+    /// The same, of this device: what goes wrong with a shared connection is told of each.
+    #[must_use]
+    pub fn of(mut self, name: &str) -> Self {
+        let (Self::Settings { device, .. }
+        | Self::Unreachable { device, .. }
+        | Self::NotTls { device, .. }
+        | Self::NeedsTls { device, .. }
+        | Self::Certificate { device, .. }
+        | Self::Denied { device, .. }
+        | Self::Rejected { device, .. }
+        | Self::NoTarget { device, .. }
+        | Self::Unimplemented { device, .. }
+        | Self::Unavailable { device, .. }
+        | Self::TooLarge { device, .. }
+        | Self::Timeout { device, .. }
+        | Self::Broken { device, .. }
+        | Self::Unknown { device, .. }) = &mut self;
+        name.clone_into(device);
+        self
     }
 
     /// What a gRPC status means for any call but Set. `trouble` is what the connection itself said, if it broke.

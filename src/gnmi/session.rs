@@ -16,13 +16,13 @@ use futures_util::FutureExt as _;
 use futures_util::stream::{FuturesUnordered, StreamExt as _};
 use tokio::sync::{mpsc, oneshot};
 use tokio::time::Instant;
-use tonic::{Status, Streaming};
+use tonic::Status;
 
 use self::model::{Action, Input, Report};
 pub use self::model::{How, Limits, Mode, State, Subscription};
 use self::queue::Queue;
 use self::state::Machine;
-use super::client::{Client, DataType, Encoding};
+use super::client::{Answers, Client, DataType, Encoding};
 use super::error::Error;
 use super::subscribe::subscribe_request;
 use super::target::Target;
@@ -101,6 +101,8 @@ pub struct SyncDone {
     pub streamed: Vec<Path>,
     /// Paths read by Get, which replaces its part of the mirror itself.
     pub read: Vec<Path>,
+    /// Paths that are not had as they were asked for, and how they are: the device refused that.
+    pub lowered: Vec<(Path, How)>,
 }
 
 impl SyncDone {
@@ -211,7 +213,7 @@ async fn pending<T>(future: &mut Option<Boxed<T>>) -> T {
     }
 }
 
-async fn next(stream: &mut Option<Streaming<Bytes>>) -> Result<Option<Bytes>, Status> {
+async fn next(stream: &mut Option<Answers>) -> Result<Option<Bytes>, Status> {
     match stream {
         Some(stream) => stream.message().await,
         None => std::future::pending().await,
@@ -231,8 +233,8 @@ struct Task {
     tell_at: Option<Instant>,
     client: Option<Client>,
     connecting: Option<Boxed<Result<Client, Error>>>,
-    opening: Option<Boxed<Result<Streaming<Bytes>, Status>>>,
-    stream: Option<Streaming<Bytes>>,
+    opening: Option<Boxed<Result<Answers, Status>>>,
+    stream: Option<Answers>,
     /// The request side of the stream stays open as long as this: some servers end the stream with it, and a request that
     /// never ends would hold the stream at the device after we dropped the answers.
     keep: Option<oneshot::Sender<()>>,
@@ -339,15 +341,18 @@ impl Task {
             }
             Action::SyncStart => self.queue.push(SessionEvent::SyncStart),
             Action::SyncDone { unsynced } => {
-                let (mut streamed, mut read) = (Vec::new(), Vec::new());
+                let (mut streamed, mut read, mut lowered) = (Vec::new(), Vec::new(), Vec::new());
                 for (_, subscription, how) in self.machine.subscriptions() {
+                    if how != How::from(subscription.mode) {
+                        lowered.push((subscription.path.clone(), how));
+                    }
                     match how {
                         How::Get => read.push(subscription.path.clone()),
                         // Leaves of a path nobody tells us of any more would stay for ever: they go too.
                         How::OnChange | How::Sample | How::TargetDefined | How::GivenUp => streamed.push(subscription.path.clone()),
                     }
                 }
-                self.queue.push(SessionEvent::SyncDone(SyncDone { unsynced, streamed, read }));
+                self.queue.push(SessionEvent::SyncDone(SyncDone { unsynced, streamed, read, lowered }));
             }
             Action::PathRefused { index, reason, now } => {
                 if let Some((subscription, _)) = self.machine.subscription(index) {

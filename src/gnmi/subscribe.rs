@@ -2,12 +2,11 @@
 
 use std::sync::Arc;
 
-use bytes::Bytes;
 use tokio::sync::mpsc;
 use tokio_stream::wrappers::ReceiverStream;
-use tonic::{Code, Status, Streaming};
+use tonic::{Code, Status};
 
-use super::client::{Client, Encoding};
+use super::client::{Answers, Client, Encoding};
 use super::error::Error;
 use super::named::named_path;
 use super::session::model::{How, Subscription};
@@ -29,7 +28,7 @@ pub enum Incoming {
 pub struct Telemetry {
     client: Client,
     paths: Arc<[crate::path::Path]>,
-    stream: Streaming<Bytes>,
+    stream: Answers,
     requests: mpsc::Sender<proto::SubscribeRequest>,
 }
 

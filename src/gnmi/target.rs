@@ -1,9 +1,12 @@
 //! Whom to talk to, how protected, as whom.
 
 use std::path::PathBuf;
+use std::sync::Arc;
 use std::time::Duration;
 
 use secrecy::SecretString;
+
+use super::collector::Hub;
 
 /// The port EOS listens on unless told otherwise.
 pub const DEFAULT_PORT: u16 = 6030;
@@ -31,6 +34,17 @@ pub struct Target {
     pub get_timeout: Duration,
     /// For Set: an EOS under load may take minutes.
     pub set_timeout: Duration,
+    /// The collector it is reached through; `None` is directly. Address and TLS are then the collector's.
+    pub through: Option<Through>,
+}
+
+/// How a device behind a collector is reached.
+#[derive(Clone, Debug)]
+pub struct Through {
+    /// The collector, whose connection all its targets share.
+    pub hub: Arc<Hub>,
+    /// The device's name there: `prefix.target`.
+    pub name: String,
 }
 
 /// User and password. The password is never printed.
@@ -92,6 +106,7 @@ impl Target {
             connect_timeout: Duration::from_secs(10),
             get_timeout: Duration::from_secs(30),
             set_timeout: Duration::from_secs(600),
+            through: None,
         }
     }
 
@@ -113,6 +128,13 @@ impl Target {
     #[must_use]
     pub fn user(mut self, username: impl Into<String>, password: impl Into<String>) -> Self {
         self.credentials = Some(Credentials::new(username, password));
+        self
+    }
+
+    /// The same behind a collector, which knows it as `name`.
+    #[must_use]
+    pub fn behind(mut self, hub: Arc<Hub>, name: impl Into<String>) -> Self {
+        self.through = Some(Through { hub, name: name.into() });
         self
     }
 

@@ -3,6 +3,7 @@
 //! [`Lab::start`] boots every device and the NetBox on loopback, applies scenarios and writes the settings file with which every other command works
 //! on it. It must not know how intent is mapped, compared or planned.
 
+pub mod clone;
 pub mod data;
 mod eos;
 mod settings;
@@ -14,9 +15,11 @@ use std::sync::Arc;
 
 use serde_json::Value;
 
+pub use clone::Scale;
 pub use data::{DataError, DeviceFiles, LabData};
 pub use eos::Tls;
 
+use self::clone::Naming;
 use super::netbox::replay::{self, Change};
 use super::netbox::{self, Server};
 
@@ -40,11 +43,23 @@ pub struct LabOptions {
     pub folder: Option<PathBuf>,
     /// TLS on the devices; none is plaintext.
     pub tls: Option<Tls>,
+    /// How large it is, and how much moves.
+    pub scale: Scale,
+    /// Serve all devices at one address too, and reach them there.
+    pub collector: bool,
 }
 
 impl Default for LabOptions {
     fn default() -> Self {
-        Self { address: Ipv4Addr::LOCALHOST.into(), port_base: 0, scenarios: Vec::new(), folder: None, tls: None }
+        Self {
+            address: Ipv4Addr::LOCALHOST.into(),
+            port_base: 0,
+            scenarios: Vec::new(),
+            folder: None,
+            tls: None,
+            scale: Scale::default(),
+            collector: false,
+        }
     }
 }
 
@@ -57,6 +72,9 @@ pub enum LabError {
     /// Its NetBox does not start, or refuses an edit.
     #[error(transparent)]
     NetBox(#[from] netbox::Error),
+    /// It cannot be that large, or that small.
+    #[error("{0}")]
+    Scale(String),
     /// A device does not boot or listen, or refuses an event.
     #[error("lab devices: {0}")]
     Device(String),
@@ -93,8 +111,10 @@ pub struct Lab {
     pub config_file: PathBuf,
     /// The NetBox.
     pub netbox: netbox::Running,
-    /// Devices in the topology's order, and where they listen.
+    /// Devices in the topology's order, copy after copy, and where they listen.
     pub devices: Vec<(String, SocketAddr)>,
+    /// Where all of them are reached by `prefix.target`.
+    pub collector: Option<SocketAddr>,
     fabric: eos::Devices,
     data: LabData,
     changes: Vec<Change>,
@@ -105,25 +125,42 @@ impl Lab {
     /// Starts every server and writes the settings file.
     pub async fn start(data: LabData, options: LabOptions) -> Result<Self, LabError> {
         let changes = data.netbox.get("changes.json").map_or_else(|| Ok(Vec::new()), |bytes| replay::changes(bytes))?;
-        let server = Server::new(&data.netbox)?;
-        let fabric = eos::Devices::boot(&data)?;
+        let first = order(&data)?;
+        let scale = &options.scale;
+        scale.check(first.len(), options.port_base).map_err(LabError::Scale)?;
+        let count = scale.devices.unwrap_or(first.len());
+        let copies = count.div_ceil(first.len().max(1));
+        let naming = Naming::new(&serde_json::from_value(data.topology()?).unwrap_or_default(), copies);
+        let mut names: Vec<String> =
+            (1..=copies).flat_map(|copy| first.iter().map(move |name| (copy, name))).map(|(copy, name)| naming.name(copy, name)).collect();
+        // The rest of the last copy runs too, so that the others have neighbors, but it is nobody's.
+        let spare: BTreeSet<String> = names.drain(count.min(names.len())..).collect();
+        let server = Server::copied(&data.netbox, copies, |copy, text| naming.text(copy, text), &spare)?;
+        let mut fabric = eos::Devices::boot(&data, copies, scale)?;
         for id in &options.scenarios {
             play(&data, &changes, &server, &fabric, id)?;
         }
         let netbox = server.listen(SocketAddr::new(options.address, options.port_base)).await?;
+        let port = |number: usize| match options.port_base {
+            0 => 0,
+            base => u16::try_from(number).ok().and_then(|number| base.checked_add(number)).unwrap_or(0),
+        };
         let mut devices = Vec::new();
-        let mut fabric = fabric;
-        for (number, name) in order(&data)?.into_iter().enumerate() {
-            let port = match options.port_base {
-                0 => 0,
-                base => u16::try_from(number + 1).ok().and_then(|number| base.checked_add(number)).unwrap_or(0),
-            };
-            let address = fabric.serve(&name, SocketAddr::new(options.address, port), options.tls.as_ref()).await?;
+        for name in names {
+            let address = SocketAddr::new(options.address, port(devices.len() + 1));
+            let address = fabric.serve(&name, address, options.tls.as_ref()).await?;
             devices.push((name, address));
         }
+        let collector = match options.collector {
+            true => Some(fabric.serve_all(SocketAddr::new(options.address, port(devices.len() + 1)), options.tls.as_ref()).await?),
+            false => None,
+        };
+        if let (Some(rate), false) = (scale.churn, scale.pre_encoded) {
+            fabric.churn(rate);
+        }
         let folder = settings::Folder::new(options.folder)?;
-        let config_file = folder.write(&netbox.url, &netbox.token, &devices, options.tls.as_ref())?;
-        Ok(Self { config_file, netbox, devices, fabric, data, changes, folder })
+        let config_file = folder.write(&netbox.url, &netbox.token, &devices, collector, options.tls.as_ref())?;
+        Ok(Self { config_file, netbox, devices, collector, fabric, data, changes, folder })
     }
 
     /// Plays a scenario now: edits of NetBox, its faults, then events on devices.

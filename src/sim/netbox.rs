@@ -8,6 +8,7 @@
 pub mod changelog;
 mod compute;
 mod context;
+pub mod copy;
 pub mod edit;
 mod endpoint;
 pub mod fault;

@@ -107,6 +107,8 @@ pub struct Limits {
     pub no_sync_quiet: Duration,
     /// No sync although values keep coming: it will not come.
     pub no_sync_most: Duration,
+    /// On the first sync: quiet that must follow it before it is believed, ten times that at most.
+    pub settle_first: Duration,
     /// On a resync, and after a sync before any value: quiet that must follow a sync before it is believed.
     pub settle: Duration,
     /// It is believed after this in any case.
@@ -127,6 +129,7 @@ impl Default for Limits {
             healthy: Duration::from_secs(30),
             no_sync_quiet: Duration::from_secs(5),
             no_sync_most: Duration::from_secs(60),
+            settle_first: Duration::from_millis(100),
             settle: Duration::from_millis(500),
             settle_most: Duration::from_secs(5),
             silence: Duration::from_secs(30),

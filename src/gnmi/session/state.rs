@@ -73,6 +73,8 @@ pub struct Machine {
     dice: u64,
     ever_live: bool,
     broke_at: Option<u64>,
+    /// Streams in a row on which nothing came at all.
+    mute: u32,
     resyncs: u64,
     odd_syncs: u64,
     trouble: Option<Error>,
@@ -98,6 +100,7 @@ impl Machine {
             dice: seed | 1,
             ever_live: false,
             broke_at: None,
+            mute: 0,
             resyncs: 0,
             odd_syncs: 0,
             trouble: None,
@@ -190,7 +193,10 @@ impl Machine {
     fn due(&self, stream: &Stream) -> Option<u64> {
         match stream.synced {
             _ if !stream.streams => Some(stream.opened),
-            Some(synced) => Some((stream.last.max(synced.at) + self.settle(synced)).min(synced.at + ms(self.limits.settle_most))),
+            Some(synced) => {
+                let (settle, most) = self.settle(synced);
+                Some((stream.last.max(synced.at) + settle).min(synced.at + most))
+            }
             None if stream.updates > 0 => {
                 Some((stream.last + ms(self.limits.no_sync_quiet)).min(stream.opened + ms(self.limits.no_sync_most)))
             }
@@ -332,6 +338,7 @@ impl Machine {
             self.attempt = 0;
         }
         self.auth = error.is_auth();
+        self.refused = matches!(error, Error::NoTarget { .. });
         self.attempt = self.attempt.saturating_add(1);
         let most = ms(self.limits.backoff_most);
         let wait = if error.needs_a_person() {
@@ -398,11 +405,22 @@ impl Machine {
             }
             return;
         }
+        let empty = stream.streams && stream.updates == 0;
         match due {
             None if now >= stream.opened + ms(self.limits.no_sync_most) => {
                 let reason = format!("subscribed, and nothing came within {} s", self.limits.no_sync_most.as_secs());
+                self.mute += 1;
+                // Once may be a device that hangs. Twice is one that takes a way of streaming and does not do it.
+                if self.mute > 1 {
+                    self.mute = 0;
+                    return self.lower_all(now, &reason, actions);
+                }
                 let error = self.broken(reason);
                 self.broke(now, error, actions);
+            }
+            // Nothing at all is no device's whole truth: it may be one that streams in another way only. A Get decides.
+            Some(due) if now >= due && got_all && empty => {
+                self.lower_all(now, "subscribed, and it says that it sent everything, which was nothing", actions);
             }
             Some(due) if now >= due && got_all => self.done(now, actions),
             _ => {}
@@ -418,13 +436,17 @@ impl Machine {
         self.subscriptions().all(|(index, _, how)| how != How::Get || self.watched.get(index).is_some_and(|watched| watched.got))
     }
 
-    fn settle(&self, synced: Synced) -> u64 {
+    /// The quiet a sync needs to be believed, and how long it is waited for.
+    fn settle(&self, synced: Synced) -> (u64, u64) {
+        let most = ms(self.limits.settle_most);
         if synced.empty {
-            ms(self.limits.settle).saturating_mul(4)
+            (ms(self.limits.settle).saturating_mul(4), most)
         } else if self.ever_live {
-            ms(self.limits.settle)
+            (ms(self.limits.settle), most)
         } else {
-            0
+            // Some say it in mid-stream: what comes right behind it is of the first values too.
+            let first = ms(self.limits.settle_first);
+            (first, first.saturating_mul(10).min(most))
         }
     }
 
@@ -454,6 +476,7 @@ impl Machine {
     }
 
     fn message(&mut self, now: u64, updates: usize, actions: &mut Vec<Action>) {
+        self.mute = 0;
         match &mut self.phase {
             Phase::Trial { .. } => self.trial_accepted(now, actions),
             Phase::Streaming(stream) => {
@@ -499,6 +522,11 @@ impl Machine {
         let Some(reason) = refusal(&error) else { return self.broke(now, error, actions) };
         let paths = group.iter().filter_map(|index| self.watched.get(*index)).map(|watched| &watched.subscription.path);
         let named = named_path(reason, paths).and_then(|at| group.get(at).copied());
+        if let (None, Error::Unimplemented { reason, .. }) = (named, &error)
+            && self.lack(now, &group, reason, actions)
+        {
+            return;
+        }
         let forbidden = matches!(error, Error::Denied { .. });
         match named.or(if let [only] = group.as_slice() { Some(*only) } else { None }) {
             // Permission denied for everything is a matter of the user, not of a path.
@@ -512,16 +540,46 @@ impl Machine {
         }
     }
 
+    /// A device without the whole call: no need to look for the path that is to blame. Texts about a mode, a path or an
+    /// encoding are about part of the list.
+    fn lack(&mut self, now: u64, group: &[usize], reason: &str, actions: &mut Vec<Action>) -> bool {
+        let words = reason.to_ascii_lowercase().replace(['-', ' '], "_");
+        if ["on_change", "onchange", "target_defined", "sample", "mode", "path", "encoding"].iter().any(|word| words.contains(word)) {
+            return false;
+        }
+        for index in group {
+            self.lower(*index, How::Get, reason, actions);
+        }
+        self.resyncs += 1;
+        self.open(now, actions);
+        true
+    }
+
+    /// Everything that streams goes one step down.
+    fn lower_all(&mut self, now: u64, reason: &str, actions: &mut Vec<Action>) {
+        for index in self.streamed() {
+            self.step_down(index, reason, actions);
+        }
+        self.resyncs += 1;
+        self.open(now, actions);
+    }
+
     /// The path goes one step down.
     fn step_down(&mut self, index: usize, reason: &str, actions: &mut Vec<Action>) {
-        let Some(watched) = self.watched.get_mut(index) else { return };
         let only_target_defined = reason.to_ascii_uppercase().contains("TARGET_DEFINED");
-        watched.how = match watched.how {
+        let Some((_, how)) = self.subscription(index) else { return };
+        let now = match how {
             How::OnChange | How::Sample if only_target_defined => How::TargetDefined,
             How::OnChange => How::Sample,
             How::Sample | How::TargetDefined => How::Get,
             How::Get | How::GivenUp => How::GivenUp,
         };
+        self.lower(index, now, reason, actions);
+    }
+
+    fn lower(&mut self, index: usize, now: How, reason: &str, actions: &mut Vec<Action>) {
+        let Some(watched) = self.watched.get_mut(index) else { return };
+        watched.how = now;
         if watched.how == How::Sample && watched.subscription.interval.is_zero() {
             watched.subscription.interval = Duration::from_secs(30);
         }
@@ -593,6 +651,9 @@ impl Machine {
     }
 
     fn got(&mut self, now: u64, index: usize, error: Option<Error>, actions: &mut Vec<Action>) {
+        if !matches!(self.phase, Phase::Streaming(_)) {
+            return; // of a connection that is gone
+        }
         let Some(watched) = self.watched.get_mut(index).filter(|watched| watched.how == How::Get && !watched.removed) else { return };
         let refused = error.as_ref().and_then(refusal).map(ToOwned::to_owned);
         watched.got = true;

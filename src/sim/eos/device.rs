@@ -11,6 +11,7 @@ use super::counters::{self, Meters};
 use super::derive::{Derived, Member, Wiring};
 use super::emit::{self, Facts};
 use super::faults::{Faults, SetFault};
+use super::filler::Filler;
 use super::nodes::Nodes;
 use super::store::{Change, Leaf, Leaves, State, settle};
 use super::view::View;
@@ -74,6 +75,8 @@ pub struct Inner {
     pub meters: Meters,
     /// The configuration changed since it was shown last.
     pub dirty: bool,
+    /// Counters that only make the device larger.
+    pub filler: Filler,
 }
 
 /// A device. Cheap to share; every method takes `&self`.
@@ -92,21 +95,19 @@ pub struct Device {
     power: watch::Sender<u64>,
 }
 
-/// How many changes a slow stream may lag behind before it is ended.
-const BACKLOG: usize = 8192;
 /// Entries of the session history.
 const HISTORY: usize = 20;
 
 impl Device {
     /// A device that is off.
-    pub fn new(name: &str, index: usize, address: &str, nodes: Arc<Nodes>) -> Self {
+    pub fn new(name: &str, index: usize, address: &str, nodes: Arc<Nodes>, backlog: usize) -> Self {
         Self {
             name: name.to_owned(),
             index,
             address: address.to_owned(),
             nodes,
             inner: Mutex::default(),
-            changes: broadcast::channel(BACKLOG).0,
+            changes: broadcast::channel(backlog.max(1)).0,
             faults: Mutex::default(),
             power: watch::channel(0).0,
         }
@@ -210,6 +211,11 @@ impl Device {
         wanted.extend(counters::leaves(&self.nodes, member, wiring, &inner.derived, &inner.meters, now));
         wanted.extend(history_leaves(&self.nodes, &inner.history));
         wanted.extend(inner.injected.iter().map(|(path, value)| (Arc::clone(path), value.clone())));
+        wanted.extend(inner.filler.leaves());
+        if first {
+            // Devices of a fabric show much the same paths.
+            wanted = wanted.into_iter().map(|(path, value)| (self.nodes.share(path), value)).collect();
+        }
         // First values carry the time they were made at, which is long ago: at boot.
         let change = settle(&mut inner.state, wanted, if first { inner.boot + 35_000_000_000 } else { now });
         self.publish(change);
@@ -233,6 +239,32 @@ impl Device {
             }
         }
         change
+    }
+
+    /// Makes the device show these counters too.
+    pub fn fill(&self, filler: Filler) {
+        let now = self.now();
+        let mut inner = self.lock();
+        let leaves: Vec<_> = filler.leaves().collect();
+        inner.filler = filler;
+        inner.state.extend(leaves.into_iter().map(|(path, value)| (path, Leaf { value, changed: now })));
+    }
+
+    /// Moves the next few of those counters, and tells streams. Says how many.
+    pub fn churn(&self) -> usize {
+        let now = self.now();
+        let mut inner = self.lock();
+        let moved = inner.filler.step();
+        let mut change = Change { at: now, moving: true, ..Change::default() };
+        for (path, value) in moved {
+            let leaf = Leaf { value, changed: now };
+            change.updates.push((Arc::clone(&path), leaf.clone()));
+            inner.state.insert(path, leaf);
+        }
+        drop(inner);
+        let count = change.updates.len();
+        self.publish(change);
+        count
     }
 
     /// Puts leaves into what the device shows, whatever the model says, and tells streams: for tests.

@@ -53,6 +53,17 @@ pub struct Options {
     pub uptime: Duration,
     /// Largest request a device takes, bytes.
     pub max_request: usize,
+    /// How many changes a slow stream may lag behind before it is ended. Costs memory on every device.
+    pub backlog: usize,
+    /// Streams repeat changes that were encoded once, instead of those that happen.
+    pub pre_encoded: Option<PreEncoded>,
+}
+
+/// How fast changes that were encoded once are streamed.
+#[derive(Clone, Copy, Debug, PartialEq)]
+pub struct PreEncoded {
+    /// Updates a second of one device; `None` is as fast as the client reads.
+    pub rate: Option<f64>,
 }
 
 /// What a device makes of gNMI's commit-confirmed extension; unknown for EOS.
@@ -85,6 +96,8 @@ impl Default for Options {
             convergence: Duration::ZERO,
             uptime: Duration::from_secs(4 * 3600),
             max_request: 64 << 20,
+            backlog: 8192,
+            pre_encoded: None,
         }
     }
 }
@@ -146,30 +159,47 @@ impl Fabric {
         options: Options,
     ) -> Result<Arc<Self>, BootError> {
         let nodes = Arc::new(Nodes::new(schema));
-        let names: BTreeSet<String> = devices.keys().cloned().collect();
+        let configs = Self::read(&nodes, devices)?;
+        Ok(Self::assemble(nodes, configs, topology, options))
+    }
+
+    /// The configurations of documents and command lines.
+    ///
+    /// # Errors
+    /// As [`Fabric::boot`].
+    pub fn read(nodes: &Nodes, devices: &BTreeMap<String, (Json, String)>) -> Result<BTreeMap<String, Config>, BootError> {
+        let read = |(name, (json, lines)): (&String, &(Json, String))| {
+            let leaves = nodes.boot(json).map_err(|issue| BootError::Document { device: name.clone(), issue })?;
+            let leaves = leaves.into_iter().map(|(path, value)| (nodes.share(path), value)).collect();
+            Ok((name.clone(), Config { leaves, lines: Lines::read(lines) }))
+        };
+        devices.iter().map(read).collect()
+    }
+
+    /// Boots devices with these configurations.
+    pub fn assemble(nodes: Arc<Nodes>, configs: BTreeMap<String, Config>, topology: &Topology, options: Options) -> Arc<Self> {
+        let names: BTreeSet<String> = configs.keys().cloned().collect();
         // Numbers follow the topology's order: MAC addresses are made of them.
-        let order: Vec<&str> = topology.devices.iter().map(|node| node.name.as_str()).collect();
+        let places: BTreeMap<&str, (usize, &str)> =
+            topology.devices.iter().enumerate().map(|(at, node)| (node.name.as_str(), (at, node.address.as_str()))).collect();
         let hosts = topology.hosts.iter().enumerate().map(|(at, host)| (host.name.clone(), at + 1)).collect();
         let wiring = Wiring { ends: topology.ends(), hosts };
         let mut built = BTreeMap::new();
         let start = system_now().saturating_sub(u64::try_from(options.uptime.as_nanos()).unwrap_or(0));
-        for (at, (name, (json, lines))) in devices.iter().enumerate() {
-            let place = order.iter().position(|have| have == name).unwrap_or(order.len() + at);
-            let address = topology.devices.iter().find(|node| node.name == *name).map_or("", |node| node.address.as_str());
-            let device = Device::new(name, place, address, Arc::clone(&nodes));
-            let leaves = nodes.boot(json).map_err(|issue| BootError::Document { device: name.clone(), issue })?;
-            let config = Config { leaves, lines: Lines::read(lines) };
+        for (at, (name, config)) in configs.into_iter().enumerate() {
+            let (place, address) = places.get(name.as_str()).copied().unwrap_or((places.len() + at, ""));
+            let device = Device::new(&name, place, address, Arc::clone(&nodes), options.backlog);
             {
                 let mut inner = device.lock();
                 inner.view = Arc::new(View::of(&config.leaves, &config.lines));
                 inner.startup = config.clone();
                 inner.config = config;
-                inner.boot = start + place as u64 * 7_000_000_000;
+                inner.boot = start + place as u64 * 7_000_000_000 % 3_600_000_000_000;
                 inner.last_configuration = inner.boot + 35_000_000_000;
                 inner.powered = true;
                 inner.dirty = true;
             }
-            built.insert(name.clone(), Arc::new(device));
+            built.insert(name, Arc::new(device));
         }
         let islands: Vec<_> = topology
             .islands(&names)
@@ -180,7 +210,7 @@ impl Fabric {
         for island in &fabric.islands {
             fabric.settle(island, &mut lock(&island.memory));
         }
-        Ok(fabric)
+        fabric
     }
 
     /// A device.

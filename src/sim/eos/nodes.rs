@@ -1,8 +1,8 @@
 //! What the schema says about paths, in the words the simulated device asks in, with answers remembered by schema path.
 
-use std::sync::{Arc, PoisonError, RwLock};
+use std::sync::{Arc, Mutex, PoisonError, RwLock};
 
-use rustc_hash::FxHashMap;
+use rustc_hash::{FxHashMap, FxHashSet};
 use serde_json::Value as Json;
 use tonic::Code;
 
@@ -30,17 +30,28 @@ struct Known {
 pub struct Nodes {
     schema: Arc<Schema>,
     known: RwLock<FxHashMap<String, Known>>,
+    shared: Mutex<FxHashSet<Arc<Path>>>,
 }
 
 impl Nodes {
     /// Over a schema.
     pub fn new(schema: Arc<Schema>) -> Self {
-        Self { schema, known: RwLock::default() }
+        Self { schema, known: RwLock::default(), shared: Mutex::default() }
     }
 
     /// The schema itself.
     pub fn schema(&self) -> &Arc<Schema> {
         &self.schema
+    }
+
+    /// The one copy of a path that all devices keep.
+    pub fn share(&self, path: Arc<Path>) -> Arc<Path> {
+        let mut shared = self.shared.lock().unwrap_or_else(PoisonError::into_inner);
+        if let Some(have) = shared.get(&path) {
+            return Arc::clone(have);
+        }
+        shared.insert(Arc::clone(&path));
+        path
     }
 
     fn known(&self, path: &Path) -> Known {

@@ -5,12 +5,12 @@ use std::pin::Pin;
 use std::sync::{Arc, Weak};
 use std::time::Duration;
 
+use bytes::Bytes;
 use futures_util::Stream;
 use tokio::net::TcpListener;
-use tokio::sync::mpsc;
+use tokio::sync::{mpsc, watch};
 use tokio::task::AbortHandle;
 use tokio_stream::wrappers::ReceiverStream;
-use tonic::codec::CompressionEncoding;
 use tonic::metadata::MetadataMap;
 use tonic::transport::server::TlsConnectInfo;
 use tonic::transport::{Certificate, Identity, Server, ServerTlsConfig};
@@ -23,12 +23,13 @@ use super::device::Device;
 use super::fabric::{Confirm, Fabric};
 use super::faults::SetFault;
 use super::get;
+use super::raw::Raw;
 use super::refusal::Refusal;
 use super::subscribe;
 use super::wire::{Connection, Cut, Wire};
 use crate::gnmi::wire::gnmi_ext::{Extension, commit::Action, extension::Ext};
 use crate::gnmi::wire::proto;
-use crate::gnmi::wire::proto::g_nmi_server::{GNmi, GNmiServer};
+use crate::gnmi::wire::proto::g_nmi_server::GNmi;
 use crate::gnmi::wire::proto::get_request::DataType;
 use crate::gnmi::wire::proto::update_result::Operation;
 use crate::path::{ORIGIN_CLI, Path};
@@ -44,12 +45,12 @@ pub struct Tls {
     pub client_authority: Option<String>,
 }
 
-/// A listening device. Dropping it stops it.
+/// A listening device, or a collector of all of them. Dropping it stops it.
 #[derive(Debug)]
 pub struct Running {
     /// Where it listens.
     pub address: SocketAddr,
-    device: Arc<Device>,
+    behind: Behind,
     tasks: Vec<AbortHandle>,
 }
 
@@ -57,8 +58,45 @@ impl Running {
     /// Stops listening and breaks every connection, as a crash would.
     pub fn kill(&self) {
         self.tasks.iter().for_each(AbortHandle::abort);
-        self.device.cut();
+        self.behind.cut();
     }
+}
+
+/// Who answers at an address.
+#[derive(Clone, Debug)]
+enum Behind {
+    /// One device.
+    Device(Arc<Device>),
+    /// Every device, told apart by `prefix.target`; the channel breaks the collector's connections.
+    All(watch::Sender<u64>),
+}
+
+impl Behind {
+    fn cut(&self) {
+        match self {
+            Self::Device(device) => device.cut(),
+            Self::All(cuts) => cuts.send_modify(|turn| *turn += 1),
+        }
+    }
+
+    fn cuts(&self) -> watch::Receiver<u64> {
+        match self {
+            Self::Device(device) => device.cuts(),
+            Self::All(cuts) => cuts.subscribe(),
+        }
+    }
+
+    fn powered(&self) -> bool {
+        match self {
+            Self::Device(device) => device.lock().powered,
+            Self::All(_) => true,
+        }
+    }
+}
+
+/// What a collector says of a target whose device is gone for now.
+pub fn away(target: &str) -> Status {
+    Status::unavailable(format!("target \"{target}\" is not connected"))
 }
 
 impl Drop for Running {
@@ -82,17 +120,27 @@ impl Fabric {
     /// As [`Fabric::serve`], or the certificates are no PEM.
     pub async fn serve_with(&self, name: &str, address: SocketAddr, tls: Option<Tls>) -> std::io::Result<Running> {
         let device = self.device(name).cloned().ok_or_else(|| std::io::Error::other(format!("no simulated device is called {name}")))?;
-        let fabric = self.handle();
+        let ticking = tokio::spawn(tick(self.handle(), Arc::clone(&device), self.options.counters));
+        self.listen(Behind::Device(device), address, tls, vec![ticking.abort_handle()]).await
+    }
+
+    /// Listens for all devices at one address, as a collector does: `prefix.target` says whom a call is for. Counters of a
+    /// device move by its own listener.
+    ///
+    /// # Errors
+    /// The address cannot be bound, or the certificates are no PEM.
+    pub async fn serve_all(&self, address: SocketAddr, tls: Option<Tls>) -> std::io::Result<Running> {
+        self.listen(Behind::All(watch::channel(0).0), address, tls, Vec::new()).await
+    }
+
+    async fn listen(&self, behind: Behind, address: SocketAddr, tls: Option<Tls>, tasks: Vec<AbortHandle>) -> std::io::Result<Running> {
         let listener = TcpListener::bind(address).await?;
         let address = listener.local_addr()?;
         let (accepted, incoming) = mpsc::channel(16);
-        let accept = tokio::spawn(accept(listener, Arc::clone(&device), accepted));
-        let service = GNmiServer::new(Service { fabric: Weak::clone(&fabric), device: Arc::clone(&device) })
-            .max_decoding_message_size(self.options.max_request)
-            .max_encoding_message_size(usize::MAX)
-            .accept_compressed(CompressionEncoding::Gzip)
-            .send_compressed(CompressionEncoding::Gzip);
-        let mut server = Server::builder();
+        let accept = tokio::spawn(accept(listener, behind.clone(), accepted));
+        let service = Raw::new(Service { fabric: self.handle(), behind: behind.clone() }, self.options.max_request);
+        // One connection may carry the streams of every device.
+        let mut server = Server::builder().max_concurrent_streams(Some(1 << 20));
         if let Some(tls) = tls {
             let mut config = ServerTlsConfig::new().identity(Identity::from_pem(&tls.certificate, &tls.key));
             if let Some(authority) = &tls.client_authority {
@@ -102,17 +150,17 @@ impl Fabric {
         }
         let serving = server.add_service(service).serve_with_incoming(ReceiverStream::new(incoming));
         let serve = tokio::spawn(async move { _ = serving.await });
-        let ticking = tokio::spawn(tick(fabric, Arc::clone(&device), self.options.counters));
-        Ok(Running { address, device, tasks: vec![accept.abort_handle(), serve.abort_handle(), ticking.abort_handle()] })
+        let tasks = tasks.into_iter().chain([accept.abort_handle(), serve.abort_handle()]).collect();
+        Ok(Running { address, behind, tasks })
     }
 }
 
 /// Takes connections while the device is powered; breaks them all when it is cut.
-async fn accept(listener: TcpListener, device: Arc<Device>, accepted: mpsc::Sender<std::io::Result<Wire>>) {
-    let mut cuts = device.cuts();
+async fn accept(listener: TcpListener, behind: Behind, accepted: mpsc::Sender<std::io::Result<Wire>>) {
+    let mut cuts = behind.cuts();
     let mut open: Vec<Weak<Cut>> = Vec::new();
     // When this task ends the connections go with it.
-    let _guard = CutAll { device: Arc::clone(&device) };
+    let _guard = CutAll(behind.clone());
     loop {
         tokio::select! {
             changed = cuts.changed() => {
@@ -123,7 +171,7 @@ async fn accept(listener: TcpListener, device: Arc<Device>, accepted: mpsc::Send
             }
             taken = listener.accept() => {
                 let Ok((stream, _)) = taken else { continue };
-                if !device.lock().powered {
+                if !behind.powered() {
                     continue; // dropped: the client sees the connection close
                 }
                 _ = stream.set_nodelay(true);
@@ -138,13 +186,11 @@ async fn accept(listener: TcpListener, device: Arc<Device>, accepted: mpsc::Send
     }
 }
 
-struct CutAll {
-    device: Arc<Device>,
-}
+struct CutAll(Behind);
 
 impl Drop for CutAll {
     fn drop(&mut self) {
-        self.device.cut();
+        self.0.cut();
     }
 }
 
@@ -161,10 +207,10 @@ async fn tick(fabric: Weak<Fabric>, device: Arc<Device>, every: Duration) {
     }
 }
 
-/// One device's gNMI.
+/// The gNMI of one device, or of all by target.
 pub struct Service {
     fabric: Weak<Fabric>,
-    device: Arc<Device>,
+    behind: Behind,
 }
 
 impl Service {
@@ -172,9 +218,30 @@ impl Service {
         self.fabric.upgrade().ok_or_else(|| Status::unavailable("the simulated fabric is gone"))
     }
 
+    /// Whom a call is for.
+    fn device(&self, prefix: Option<&proto::Path>) -> Result<Arc<Device>, Status> {
+        match &self.behind {
+            Behind::Device(device) => Ok(Arc::clone(device)),
+            Behind::All(_) => {
+                let target = prefix.map_or("", |prefix| prefix.target.as_str());
+                if target.is_empty() {
+                    return Err(Status::invalid_argument("this server has many targets: prefix.target must name one"));
+                }
+                let device = self.fabric()?.device(target).cloned();
+                let device = device.ok_or_else(|| Status::not_found(format!("no such target: \"{target}\"")))?;
+                if device.lock().powered { Ok(device) } else { Err(away(target)) }
+            }
+        }
+    }
+
+    /// The connection to break with a device: that of a collector carries the others too.
+    fn own_connection(&self, extensions: &Extensions) -> Option<Connection> {
+        connection(extensions).filter(|_| matches!(self.behind, Behind::Device(_)))
+    }
+
     /// What every RPC meets first: slowness, a missing implementation, the login. Returns the user.
-    async fn enter(&self, rpc: &str, metadata: &MetadataMap) -> Result<String, Status> {
-        let faults = self.device.faults();
+    async fn enter(&self, device: &Device, rpc: &str, metadata: &MetadataMap) -> Result<String, Status> {
+        let faults = device.faults();
         if faults.slow_ms > 0 {
             tokio::time::sleep(Duration::from_millis(faults.slow_ms)).await;
         }
@@ -209,8 +276,13 @@ impl GNmi for Service {
     type SubscribeStream = Answers;
 
     async fn capabilities(&self, request: Request<proto::CapabilityRequest>) -> Result<Response<proto::CapabilityResponse>, Status> {
-        self.enter("capabilities", request.metadata()).await?;
         let fabric = self.fabric()?;
+        // The protocol has no target here: a collector answers for itself.
+        let device = match &self.behind {
+            Behind::Device(device) => Arc::clone(device),
+            Behind::All(_) => fabric.devices().next().cloned().ok_or_else(|| Status::unavailable("no target"))?,
+        };
+        self.enter(&device, "capabilities", request.metadata()).await?;
         let model = |(name, revision): (&str, &str)| proto::ModelData {
             name: name.to_owned(),
             organization: organization(name).to_owned(),
@@ -226,7 +298,8 @@ impl GNmi for Service {
     }
 
     async fn get(&self, request: Request<proto::GetRequest>) -> Result<Response<proto::GetResponse>, Status> {
-        self.enter("get", request.metadata()).await?;
+        let device = self.device(request.get_ref().prefix.as_ref())?;
+        self.enter(&device, "get", request.metadata()).await?;
         let fabric = self.fabric()?;
         let request = request.into_inner();
         let encoding = proto::Encoding::try_from(request.encoding).map_err(|_| Status::unimplemented("unsupported encoding"))?;
@@ -239,23 +312,23 @@ impl GNmi for Service {
         }
         check_origins(&paths)?;
         let target = request.prefix.as_ref().map_or("", |prefix| prefix.target.as_str());
-        let faults = self.device.faults();
+        let faults = device.faults();
         let mut notification = Vec::new();
         for path in &paths {
             if faults.refuse_get.iter().any(|refused| refused.overlaps(path)) {
                 return Err(Refusal::no_node(path, path.len().saturating_sub(1)).on("get", path).into());
             }
             match path.origin.as_deref() {
-                Some(ORIGIN_CLI) => notification.push(self.show(&fabric, path, encoding)?),
+                Some(ORIGIN_CLI) => notification.push(self.show(&fabric, &device, path, encoding, target)?),
                 Some(_) => notification.push(proto::Notification::default()),
                 None => {
                     if matches!(encoding, proto::Encoding::Proto | proto::Encoding::Bytes | proto::Encoding::Ascii) {
                         return Err(Status::unimplemented(format!("unsupported encoding: {}", encoding.as_str_name())));
                     }
                     fabric.nodes().check_read(path).map_err(|refusal| refusal.on("get", path))?;
-                    self.device.refresh(fabric.wiring());
+                    device.refresh(fabric.wiring());
                     let kind = DataType::try_from(request.r#type).unwrap_or(DataType::All);
-                    let inner = self.device.lock();
+                    let inner = device.lock();
                     notification.push(get::answer(fabric.nodes(), &fabric.options, &inner.state, path, kind, target)?);
                 }
             }
@@ -277,22 +350,30 @@ impl GNmi for Service {
     }
 
     async fn set(&self, request: Request<proto::SetRequest>) -> Result<Response<proto::SetResponse>, Status> {
-        let user = self.enter("set", request.metadata()).await?;
+        let device = self.device(request.get_ref().prefix.as_ref())?;
+        let user = self.enter(&device, "set", request.metadata()).await?;
         let fabric = self.fabric()?;
-        let connection = connection(request.extensions());
+        let connection = self.own_connection(request.extensions());
         let request = request.into_inner();
-        let faults = self.device.faults();
+        let faults = device.faults();
         let break_it = || {
             if let Some(connection) = &connection {
                 connection.cut.cut();
             }
         };
-        let fault = self.device.next_set_fault();
+        // The connection is gone; a collector's is not, and it says what it sees.
+        let lost = || async {
+            match connection {
+                Some(_) => std::future::pending().await,
+                None => Err(away(&device.name)),
+            }
+        };
+        let fault = device.next_set_fault();
         match &fault {
             SetFault::Refuse { code, message } => return Err(Status::new(Code::from(*code), message.clone())),
             SetFault::DropBefore => {
                 break_it();
-                return std::future::pending().await;
+                return lost().await;
             }
             SetFault::HangBefore => return std::future::pending().await,
             _ => {}
@@ -312,16 +393,16 @@ impl GNmi for Service {
         if fault == SetFault::RebootDuring {
             ops.truncate(1);
         }
-        let at = fabric.commit(&self.device.name, &user, &ops, confirm)?;
+        let at = fabric.commit(&device.name, &user, &ops, confirm)?;
         match fault {
             SetFault::DropAfter => {
                 break_it();
-                return std::future::pending().await;
+                return lost().await;
             }
             SetFault::ResetAfter => return Err(Status::internal("RST_STREAM")),
             SetFault::HangAfter => return std::future::pending().await,
             SetFault::RebootDuring => {
-                fabric.reboot(&self.device.name, Duration::from_millis(500), true);
+                fabric.reboot(&device.name, Duration::from_millis(500), true);
                 return std::future::pending().await;
             }
             _ => {}
@@ -335,32 +416,64 @@ impl GNmi for Service {
         }))
     }
 
-    async fn subscribe(&self, request: Request<Streaming<proto::SubscribeRequest>>) -> Result<Response<Self::SubscribeStream>, Status> {
-        self.enter("subscribe", request.metadata()).await?;
+    async fn subscribe(&self, _: Request<Streaming<proto::SubscribeRequest>>) -> Result<Response<Self::SubscribeStream>, Status> {
+        // Never called: see `raw`.
+        Err(Status::internal("Subscribe is answered as bytes"))
+    }
+}
+
+impl Service {
+    /// Subscribe, with its answers as bytes.
+    ///
+    /// # Errors
+    /// The status the RPC ends with.
+    pub async fn answers(
+        &self,
+        request: Request<Streaming<proto::SubscribeRequest>>,
+    ) -> Result<Response<ReceiverStream<Result<Bytes, Status>>>, Status> {
         let fabric = self.fabric()?;
+        let (metadata, _, mut input) = request.into_parts();
+        let (device, first) = match &self.behind {
+            Behind::Device(device) => (Arc::clone(device), None),
+            Behind::All(_) => {
+                let first = input.message().await?;
+                let prefix = match first.as_ref().and_then(|first| first.request.as_ref()) {
+                    Some(proto::subscribe_request::Request::Subscribe(list)) => list.prefix.clone(),
+                    _ => None,
+                };
+                (self.device(prefix.as_ref())?, first)
+            }
+        };
+        self.enter(&device, "subscribe", &metadata).await?;
         let (tx, rx) = mpsc::channel(64);
-        let device = Arc::clone(&self.device);
-        let input = request.into_inner();
         tokio::spawn(async move {
-            if let Err(status) = subscribe::run(&fabric, &device, input, &tx).await {
+            if let Err(status) = subscribe::run(&fabric, &device, first, input, &tx).await {
                 _ = tx.send(Err(status)).await; // the client may be gone
             }
         });
-        Ok(Response::new(Box::pin(ReceiverStream::new(rx))))
+        Ok(Response::new(ReceiverStream::new(rx)))
     }
 }
 
 impl Service {
     /// A show command: JSON, or text for ASCII.
-    fn show(&self, fabric: &Fabric, path: &Path, encoding: proto::Encoding) -> Result<proto::Notification, Refusal> {
+    fn show(
+        &self,
+        fabric: &Fabric,
+        device: &Device,
+        path: &Path,
+        encoding: proto::Encoding,
+        target: &str,
+    ) -> Result<proto::Notification, Refusal> {
         let command = path.elems.iter().map(|elem| elem.name.as_str()).collect::<Vec<_>>().join(" ");
         let val = if encoding == proto::Encoding::Ascii {
-            ascii_out(show::text(fabric, &self.device, &command)?)
+            ascii_out(show::text(fabric, device, &command)?)
         } else {
-            json_out(&show::json(fabric, &self.device, &command)?)
+            json_out(&show::json(fabric, device, &command)?)
         };
-        let timestamp = i64::try_from(self.device.now()).unwrap_or(i64::MAX);
-        Ok(proto::Notification { timestamp, update: vec![update_out(path_out(path, ""), val)], ..proto::Notification::default() })
+        let timestamp = i64::try_from(device.now()).unwrap_or(i64::MAX);
+        let prefix = (!target.is_empty()).then(|| proto::Path { target: target.to_owned(), ..proto::Path::default() });
+        Ok(proto::Notification { timestamp, prefix, update: vec![update_out(path_out(path, ""), val)], ..proto::Notification::default() })
     }
 }
 

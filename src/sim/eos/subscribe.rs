@@ -3,6 +3,8 @@
 use std::sync::Arc;
 use std::time::Duration;
 
+use bytes::Bytes;
+use prost::Message as _;
 use tokio::sync::broadcast::error::RecvError;
 use tokio::sync::mpsc::Sender;
 use tokio::time::Instant;
@@ -10,7 +12,7 @@ use tonic::{Code, Status, Streaming};
 
 use super::convert::path_in;
 use super::device::Device;
-use super::fabric::Fabric;
+use super::fabric::{Fabric, PreEncoded};
 use super::notify::{Shape, notifications};
 use super::refusal::Refusal;
 use super::server::check_origins;
@@ -22,7 +24,7 @@ use crate::gnmi::wire::proto::subscription_list::Mode;
 use crate::path::Path;
 use crate::value::Value;
 
-type Out = Sender<Result<proto::SubscribeResponse, Status>>;
+type Out = Sender<Result<Bytes, Status>>;
 type Rows = Vec<(Arc<Path>, Leaf)>;
 
 /// One subscription.
@@ -44,12 +46,23 @@ struct Plan {
     target: String,
 }
 
-/// Answers one Subscribe RPC until it ends.
+/// Answers one Subscribe RPC until it ends. `first` is its first message, if somebody had to read it already; through a
+/// collector the connection outlives the device, so the stream itself ends when the device goes away.
 ///
 /// # Errors
 /// The status the RPC ends with.
-pub async fn run(fabric: &Fabric, device: &Device, mut input: Streaming<proto::SubscribeRequest>, out: &Out) -> Result<(), Status> {
-    let first = input.message().await?;
+pub async fn run(
+    fabric: &Fabric,
+    device: &Device,
+    first: Option<proto::SubscribeRequest>,
+    mut input: Streaming<proto::SubscribeRequest>,
+    out: &Out,
+) -> Result<(), Status> {
+    let mut cuts = device.cuts();
+    let first = match first {
+        Some(first) => Some(first),
+        None => input.message().await?,
+    };
     let Some(Asked::Subscribe(list)) = first.and_then(|request| request.request) else {
         return Err(Status::invalid_argument("the first message of a Subscribe must be a subscription list"));
     };
@@ -90,6 +103,9 @@ pub async fn run(fabric: &Fabric, device: &Device, mut input: Streaming<proto::S
             Ok(())
         }
         Mode::Stream => {
+            if let Some(how) = fabric.options.pre_encoded {
+                return stream.repeat(how).await;
+            }
             let start = Instant::now();
             let mut due: Vec<(Instant, usize, bool)> = Vec::new();
             for (number, item) in plan.items.iter().enumerate() {
@@ -102,6 +118,7 @@ pub async fn run(fabric: &Fabric, device: &Device, mut input: Streaming<proto::S
                 let alarm = tokio::time::sleep_until(next.map_or_else(|| Instant::now() + Duration::from_secs(3600), |(_, at)| at));
                 tokio::select! {
                     () = out.closed() => return Ok(()),
+                    _ = cuts.changed() => return Err(super::server::away(&device.name)),
                     change = changes.recv() => match change {
                         Ok(change) => stream.change(&plan, &change).await?,
                         Err(RecvError::Lagged(_)) => return Err(Status::resource_exhausted("the subscriber is too slow")),
@@ -196,7 +213,7 @@ impl Stream<'_> {
         if faults.eof_after > 0 && self.sent > faults.eof_after {
             return Err(Status::unknown("EOF"));
         }
-        let message = proto::SubscribeResponse { response: Some(said), extension: Vec::new() };
+        let message = Bytes::from(proto::SubscribeResponse { response: Some(said), extension: Vec::new() }.encode_to_vec());
         let times = if faults.duplicate { 2 } else { 1 };
         for _ in 0..times {
             self.out.send(Ok(message.clone())).await.map_err(|_| Status::cancelled("the client is gone"))?;
@@ -206,6 +223,32 @@ impl Stream<'_> {
 
     async fn sync(&mut self) -> Result<(), Status> {
         self.say(Said::SyncResponse(true)).await
+    }
+
+    /// Streams changes of the filler that are encoded once, again and again.
+    async fn repeat(&mut self, how: PreEncoded) -> Result<(), Status> {
+        let shape = self.shape();
+        let rounds: Vec<Rows> = self.device.lock().filler.rounds().collect();
+        let said = |notification| proto::SubscribeResponse { response: Some(Said::Update(notification)), extension: Vec::new() };
+        let frames: Vec<(usize, Bytes)> = rounds
+            .iter()
+            .flat_map(|rows| notifications(self.fabric.nodes(), rows, &[], &shape))
+            .map(|notification| (notification.update.len(), Bytes::from(said(notification).encode_to_vec())))
+            .collect();
+        let mut next = Instant::now();
+        for (updates, frame) in frames.iter().cycle() {
+            if let Some(rate) = how.rate {
+                next += Duration::from_secs_f64(*updates as f64 / rate);
+                tokio::select! {
+                    () = tokio::time::sleep_until(next) => {}
+                    () = self.out.closed() => return Ok(()),
+                }
+            }
+            self.out.send(Ok(frame.clone())).await.map_err(|_| Status::cancelled("the client is gone"))?;
+        }
+        // No filler, nothing to repeat: the stream stays open and silent.
+        self.out.closed().await;
+        Ok(())
     }
 
     fn shape(&self) -> Shape {

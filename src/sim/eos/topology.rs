@@ -61,17 +61,21 @@ impl Topology {
 
     /// Devices that are wired to each other, directly or over others: what one change can reach. Hosts do not join.
     pub fn islands(&self, devices: &BTreeSet<String>) -> Vec<BTreeSet<String>> {
+        let mut beside: BTreeMap<&str, BTreeSet<&str>> = BTreeMap::new();
+        for cable in &self.links {
+            for (here, there) in [(&cable.a, &cable.b), (&cable.b, &cable.a)] {
+                beside.entry(&here.device).or_default().insert(&there.device);
+            }
+        }
         let mut left = devices.clone();
         let mut islands = Vec::new();
         while let Some(first) = left.pop_first() {
             let (mut island, mut queue) = (BTreeSet::from([first.clone()]), vec![first]);
             while let Some(name) = queue.pop() {
-                for cable in &self.links {
-                    for (here, there) in [(&cable.a, &cable.b), (&cable.b, &cable.a)] {
-                        if here.device == name && left.remove(&there.device) {
-                            island.insert(there.device.clone());
-                            queue.push(there.device.clone());
-                        }
+                for there in beside.get(name.as_str()).into_iter().flatten() {
+                    if left.remove(*there) {
+                        island.insert((*there).to_owned());
+                        queue.push((*there).to_owned());
                     }
                 }
             }

@@ -40,9 +40,16 @@ impl Folder {
     }
 
     /// Writes the settings file, readable by its owner only.
-    pub fn write(&self, url: &str, token: &str, devices: &[(String, SocketAddr)], tls: Option<&Tls>) -> Result<PathBuf, LabError> {
+    pub fn write(
+        &self,
+        url: &str,
+        token: &str,
+        devices: &[(String, SocketAddr)],
+        collector: Option<SocketAddr>,
+        tls: Option<&Tls>,
+    ) -> Result<PathBuf, LabError> {
         let path = self.path.join("lab.toml");
-        let text = text(url, token, devices, tls);
+        let text = text(url, token, devices, collector, tls);
         let mut options = fs::OpenOptions::new();
         options.write(true).create(true).truncate(true);
         #[cfg(unix)]
@@ -61,20 +68,32 @@ impl Drop for Folder {
     }
 }
 
-fn text(url: &str, token: &str, devices: &[(String, SocketAddr)], tls: Option<&Tls>) -> String {
+fn text(url: &str, token: &str, devices: &[(String, SocketAddr)], collector: Option<SocketAddr>, tls: Option<&Tls>) -> String {
     let words = |pairs: &[(&str, &str)]| -> Table { pairs.iter().map(|(key, value)| ((*key).to_owned(), Value::from(*value))).collect() };
     let mut gnmi = words(&[("username", LOGIN.0), ("password", LOGIN.1)]);
     match tls {
         None => gnmi.insert("insecure".to_owned(), Value::from(true)),
         Some(tls) => gnmi.insert("ca".to_owned(), Value::from(tls.authority_file.display().to_string())),
     };
-    let targets: Table =
-        devices.iter().map(|(name, address)| (name.clone(), Value::Table(words(&[("address", &address.to_string())])))).collect();
+    // Through a collector no device has an address of its own.
+    let targets: Table = devices
+        .iter()
+        .filter(|_| collector.is_none())
+        .map(|(name, address)| (name.clone(), Value::Table(words(&[("address", &address.to_string())]))))
+        .collect();
     let mut fabric = words(&[("environment", "lab")]);
     fabric.insert("write".to_owned(), Value::from(true));
     fabric.insert("netbox".to_owned(), Value::Table(words(&[("url", url), ("token", token), ("tag", TAG)])));
     fabric.insert("gnmi".to_owned(), Value::Table(gnmi));
+    if let Some(address) = collector {
+        fabric.insert("collector".to_owned(), Value::Table(words(&[("address", &address.to_string())])));
+    }
     fabric.insert("targets".to_owned(), Value::Table(targets));
+    if devices.len() > 50 {
+        // A thousand devices need more than the half minute that is plenty for ten.
+        let seconds = i64::try_from(30 + devices.len() / 5).unwrap_or(i64::MAX);
+        fabric.insert("timing".to_owned(), Value::Table([("sync".to_owned(), Value::from(seconds))].into_iter().collect()));
+    }
     let mut file = words(&[("default", NAME), ("state", "state")]);
     file.insert("fabric".to_owned(), Value::Table([(NAME.to_owned(), Value::Table(fabric))].into_iter().collect()));
     format!("# A simulated fabric. Written when the lab started; its servers end with it.\n{file}")

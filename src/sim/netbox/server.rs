@@ -1,5 +1,6 @@
 //! The simulated NetBox on a socket. Holds no rule of NetBox: it moves bytes between HTTP and [`rest`](super::rest), and lets [faults](super::fault) happen.
 
+use std::collections::BTreeSet;
 use std::io;
 use std::net::SocketAddr;
 use std::pin::Pin;
@@ -22,7 +23,7 @@ use tokio_util::sync::CancellationToken;
 
 use super::endpoint::{html, page_of};
 use super::fault::{Fault, Faults, Kind};
-use super::load::{Files, load};
+use super::load::{Files, Loaded, load};
 use super::replay::{self, Change};
 use super::rest::{Answer, Call, NetBox, Token};
 use super::{Error, TOKEN, TOKEN_READ_ONLY, TOKEN_V1};
@@ -55,10 +56,31 @@ pub struct Running {
 impl Server {
     /// Reads recordings: `index.json` and the bodies it names.
     pub fn new(files: &Files) -> Result<Self, Error> {
+        Ok(Self::of(load(files)?))
+    }
+
+    fn of(loaded: Loaded) -> Self {
         let token = |text: &str, write: bool| Token { text: text.to_owned(), write, user: "admin".to_owned() };
         let tokens = vec![token(TOKEN, true), token(TOKEN_V1, true), token(TOKEN_READ_ONLY, false)];
-        let netbox = NetBox::new(load(files)?, tokens);
-        Ok(Self { shared: Arc::new(Shared { netbox: Mutex::new(netbox), faults: Faults::default(), base: Mutex::default() }) })
+        let netbox = NetBox::new(loaded, tokens);
+        Self { shared: Arc::new(Shared { netbox: Mutex::new(netbox), faults: Faults::default(), base: Mutex::default() }) }
+    }
+
+    /// As [`Server::new`], with copies of the fabric: `text` gives the form of a text in copy 2 and later, counted from 1.
+    /// Devices in `spare` lose their tags: they are there, and nobody manages them.
+    ///
+    /// # Errors
+    /// As [`Server::new`].
+    pub fn copied(
+        files: &Files,
+        copies: usize,
+        text: impl Fn(usize, &str) -> Option<String>,
+        spare: &BTreeSet<String>,
+    ) -> Result<Self, Error> {
+        let mut loaded = load(files)?;
+        super::copy::copies(&mut loaded.store, copies, text);
+        super::copy::untag(&mut loaded.store, spare);
+        Ok(Self::of(loaded))
     }
 
     /// Reads recordings and listens; port 0 takes a free one.

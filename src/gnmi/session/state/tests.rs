@@ -12,7 +12,12 @@ fn path(text: &str) -> Path {
 
 fn machine(count: usize) -> Machine {
     let subscriptions = (0..count).map(|n| Subscription::on_change(path(&format!("/list/p{n}")))).collect();
-    Machine::new("leaf1", subscriptions, Limits::default(), 7)
+    Machine::new("leaf1", subscriptions, patience(), 7)
+}
+
+/// The usual patience, but a first sync is believed at once.
+fn patience() -> Limits {
+    Limits { settle_first: Duration::ZERO, ..Limits::default() }
 }
 
 fn rejected(reason: &str) -> Error {
@@ -137,9 +142,34 @@ fn the_text_decides_the_step() {
 }
 
 #[test]
+fn a_device_that_is_busy_is_asked_again_and_no_path_is_to_blame() {
+    for code in ["ResourceExhausted", "Unavailable", "Aborted"] {
+        let mut m = machine(3);
+        m.step(0, Input::Tick);
+        m.step(0, Input::Connected);
+        let busy = Error::Unavailable { device: "leaf1".into(), code: code.into(), reason: "maximum subscriptions reached".into() };
+        let actions = m.step(1, Input::StreamFailed(busy));
+        assert!(actions.contains(&Action::Close) && m.subscriptions().all(|(_, _, how)| how == How::OnChange), "{code}");
+        assert!(m.report().next_try.is_some() && m.report().trouble.unwrap().to_string().contains("maximum subscriptions"), "{code}");
+    }
+}
+
+#[test]
+fn a_target_its_collector_does_not_know_is_refused_and_asked_again() {
+    let mut m = machine(3);
+    m.step(0, Input::Tick);
+    m.step(0, Input::Connected);
+    let error = Error::NoTarget { device: "leaf1".into(), collector: "far".into(), reason: "no such target".into() };
+    m.step(1, Input::StreamFailed(error));
+    assert!(state(&m) == State::Refused && m.subscriptions().all(|(_, _, how)| how == How::OnChange));
+    let at = m.wake_at().unwrap();
+    assert!(m.step(at, Input::Tick).contains(&Action::Connect));
+}
+
+#[test]
 fn silence_makes_stale_only_where_something_is_expected() {
     let subscriptions = vec![Subscription::sample(path("/a"), Duration::from_secs(10)), Subscription::on_change(path("/b"))];
-    let mut m = Machine::new("leaf1", subscriptions, Limits::default(), 1);
+    let mut m = Machine::new("leaf1", subscriptions, patience(), 1);
     m.step(0, Input::Tick);
     m.step(0, Input::Connected);
     m.step(0, Input::Message(1));
@@ -152,6 +182,66 @@ fn silence_makes_stale_only_where_something_is_expected() {
     assert_eq!((state(&m), m.report().trouble), (State::Live, None));
     m.step(61_000, Input::Tick);
     assert!(m.step(91_000, Input::Tick).contains(&Action::Close), "half-open: set up again");
+}
+
+#[test]
+fn a_first_sync_in_mid_stream_waits_for_what_comes_right_behind_it() {
+    let mut m = Machine::new("leaf1", vec![Subscription::on_change(path("/a"))], Limits::default(), 1);
+    m.step(0, Input::Tick);
+    m.step(0, Input::Connected);
+    m.step(0, Input::Message(1));
+    m.step(10, Input::Sync);
+    assert_eq!((state(&m), m.wake_at()), (State::Syncing, Some(110)));
+    m.step(90, Input::Message(50));
+    m.step(110, Input::Tick);
+    assert_eq!((state(&m), m.wake_at()), (State::Syncing, Some(190)));
+    assert!(m.step(190, Input::Tick).contains(&Action::SyncDone { unsynced: false }));
+    assert_eq!(state(&m), State::Live);
+}
+
+#[test]
+fn a_whole_call_that_is_missing_needs_no_search() {
+    let unimplemented = |reason: &str| Error::Unimplemented { device: "leaf1".into(), what: "Subscribe".into(), reason: reason.into() };
+    for reason in ["unknown method Subscribe for service gnmi.gNMI", "Operation is not implemented or not supported"] {
+        let mut m = machine(9);
+        m.step(0, Input::Tick);
+        m.step(0, Input::Connected);
+        let actions = m.step(1, Input::StreamFailed(unimplemented(reason)));
+        assert!(m.subscriptions().all(|(_, _, how)| how == How::Get), "{reason}");
+        assert_eq!((opened(&actions), actions.iter().filter(|action| matches!(action, Action::Get(_))).count()), (None, 9));
+    }
+    let mut m = machine(9);
+    m.step(0, Input::Tick);
+    m.step(0, Input::Connected);
+    let actions = m.step(1, Input::StreamFailed(unimplemented("ON_CHANGE is not supported")));
+    assert_eq!(opened(&actions).map(|list| list.len()), Some(4), "of some paths or of all: tried in halves");
+}
+
+#[test]
+fn nothing_at_all_is_not_believed_until_a_get_says_so() {
+    let mut m = machine(1);
+    m.step(0, Input::Tick);
+    m.step(0, Input::Connected);
+    let how = |m: &Machine| m.subscription(0).unwrap().1;
+    for lower in [How::Sample, How::Get] {
+        let now = 10_000 * m.resyncs();
+        m.step(now, Input::Sync);
+        let due = m.wake_at().unwrap();
+        m.step(due, Input::Tick);
+        assert_eq!((how(&m), state(&m)), (lower, State::Syncing));
+    }
+    m.step(90_000, Input::Got(0, None));
+    assert_eq!(state(&m), State::Live, "the Get was answered: there is nothing");
+    // A stream that never says a word is set up again once, then the way is given up.
+    let mut m = machine(1);
+    m.step(0, Input::Tick);
+    m.step(0, Input::Connected);
+    let actions = m.step(60_000, Input::Tick);
+    assert!(actions.contains(&Action::Close) && how(&m) == How::OnChange);
+    m.step(70_000, Input::Tick);
+    m.step(70_000, Input::Connected);
+    m.step(130_000, Input::Tick);
+    assert_eq!((how(&m), state(&m)), (How::Sample, State::Syncing));
 }
 
 #[test]
