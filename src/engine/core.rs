@@ -45,10 +45,12 @@ use super::snapshot::{CommitStep, CommitView, DeviceView, Happening, IntentView,
 use super::subscriptions::{self, Follow};
 use super::{Options, reconcile};
 
-/// Between two snapshots.
+/// Between two snapshots in which only state moved.
 const FRAME: Duration = Duration::from_millis(100);
 /// What moved is compared this long after the first of it came.
 const DEBOUNCE: Duration = Duration::from_millis(40);
+/// The same two for what somebody waits for: a difference that came or went, the answer to a key.
+const SOON: Duration = Duration::from_millis(15);
 /// Log lines kept.
 const LOG: usize = 2_000;
 /// Happenings kept.
@@ -91,6 +93,7 @@ pub(super) struct Core {
     happenings: Arc<Vec<Happening>>,
     version: u64,
     dirty_since: Option<Instant>,
+    urgent_since: Option<Instant>,
     shown: Instant,
     quit: bool,
 }
@@ -169,6 +172,7 @@ impl Core {
             happenings: Arc::default(),
             version: 0,
             dirty_since: Some(Instant::now()),
+            urgent_since: None,
             shown: Instant::now(),
             quit: false,
         }
@@ -208,7 +212,7 @@ impl Core {
                 () = self.stop.cancelled() => break,
             }
             self.disarm_in_time();
-            if self.dirty_since.is_some_and(|since| since.elapsed() >= DEBOUNCE) && self.shown.elapsed() >= FRAME {
+            if self.frame().is_some_and(|at| at <= Instant::now()) {
                 self.reconcile().await;
                 self.show();
             }
@@ -222,7 +226,7 @@ impl Core {
 
     /// When the loop must wake although nothing comes.
     fn due(&self) -> Option<Instant> {
-        let frame = self.dirty_since.map(|since| (since + DEBOUNCE).max(self.shown + FRAME));
+        let frame = self.frame();
         let armed = self.armed_until.map(|until| Instant::now() + Duration::from_millis(until.saturating_sub(now())));
         match (frame, armed) {
             (Some(a), Some(b)) => Some(a.min(b)),
@@ -230,8 +234,24 @@ impl Core {
         }
     }
 
+    /// When what moved is compared and shown; `None` while nothing did.
+    fn frame(&self) -> Option<Instant> {
+        let calm = self.dirty_since.map(|since| (since + DEBOUNCE).max(self.shown + FRAME));
+        let urgent = self.urgent_since.map(|since| (since + SOON).max(self.shown + SOON));
+        match (calm, urgent) {
+            (Some(a), Some(b)) => Some(a.min(b)),
+            (a, b) => a.or(b),
+        }
+    }
+
     fn touch(&mut self) {
         self.dirty_since.get_or_insert_with(Instant::now);
+    }
+
+    /// As [`Core::touch`], and somebody waits for it.
+    fn hurry(&mut self) {
+        self.urgent_since.get_or_insert_with(Instant::now);
+        self.touch();
     }
 
     fn happen(&mut self, source: &str, severity: Severity, text: impl Into<String>) {
@@ -424,6 +444,7 @@ impl Core {
             }
         }
         let touched = device.dirty.diff || device.dirty.health || device.dirty.view || device.dirty.history;
+        let drifts = device.dirty.diff && device.synced;
         if let Some(pair) = pair {
             // What one member does shows in the MLAG state of both.
             let members = self.devices.values().filter(|device| device.record.pair.as_ref() == Some(&pair));
@@ -434,7 +455,9 @@ impl Core {
         if let Some((severity, text)) = said {
             self.happen(name, severity, text);
         }
-        if touched {
+        if drifts {
+            self.hurry();
+        } else if touched {
             self.touch();
         }
     }
@@ -675,7 +698,7 @@ impl Core {
     // ---- what front ends ask ----
 
     async fn command(&mut self, command: Command) {
-        self.touch();
+        self.hurry();
         match command {
             Command::RefreshIntent => self.reader_wake.notify_one(),
             Command::Resync(name) => {
@@ -974,7 +997,7 @@ impl Core {
 
     /// Says what is known, if anything moved.
     fn show(&mut self) {
-        self.dirty_since = None;
+        (self.dirty_since, self.urgent_since) = (None, None);
         self.shown = Instant::now();
         self.version += 1;
         let mut views: Vec<Arc<DeviceView>> = self.devices.values_mut().filter_map(Device::draw).collect();
