@@ -130,7 +130,6 @@ struct Field {
 
 fn varint(bytes: &[u8], at: usize) -> Option<(u64, usize)> {
     let mut value = 0_u64;
-    // Ten bytes: a negative int64 takes them all.
     for (index, byte) in bytes.get(at..)?.iter().take(10).enumerate() {
         value |= u64::from(byte & 0x7f) << (7 * index);
         if byte & 0x80 == 0 {
