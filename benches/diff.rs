@@ -144,7 +144,7 @@ fn fabric_leaf(n: usize) -> (Path, Value) {
         "in-multicast-pkts",
         "in-discards",
         "in-errors",
-        "in-fcs-errors",
+        "carrier-transitions",
         "out-octets",
         "out-pkts",
         "out-unicast-pkts",

@@ -23,40 +23,102 @@ pub fn document(plan: &Plan) -> Json {
     Json::Object(whole)
 }
 
-/// The hash a plan must carry.
+/// The hash a plan must carry: that of its document, made row by row, because a plan of a thousand devices is 50 MB of it.
 pub fn hash(plan: &Plan) -> String {
-    hash_of(body(plan))
+    let mut digest = Digest::default();
+    let frame = frame(plan);
+    let mut keys: Vec<&str> = frame.keys().map(String::as_str).chain(["changes", "steps"]).collect();
+    keys.sort_unstable();
+    digest.text.push(b'{');
+    for (at, key) in keys.into_iter().enumerate() {
+        if at > 0 {
+            digest.text.push(b',');
+        }
+        written(serde_json::to_writer(&mut digest.text, key));
+        digest.text.push(b':');
+        match (key, frame.get(key)) {
+            ("changes", _) => digest.rows(change_rows(plan)),
+            ("steps", _) => digest.rows(step_rows(plan)),
+            (_, Some(value)) => canonical(value, &mut digest.text),
+            (_, None) => {}
+        }
+    }
+    digest.text.push(b'}');
+    digest.end()
+}
+
+/// Canonical text on its way into a hash.
+#[derive(Default)]
+struct Digest {
+    text: Vec<u8>,
+    hasher: Sha256,
+}
+
+impl Digest {
+    fn rows(&mut self, rows: impl Iterator<Item = Json>) {
+        self.text.push(b'[');
+        for (at, row) in rows.enumerate() {
+            if at > 0 {
+                self.text.push(b',');
+            }
+            canonical(&row, &mut self.text);
+            self.hasher.update(&self.text);
+            self.text.clear();
+        }
+        self.text.push(b']');
+    }
+
+    fn end(mut self) -> String {
+        self.hasher.update(&self.text);
+        self.hasher.finalize().iter().fold(String::with_capacity(64), |mut hex, byte| {
+            use std::fmt::Write as _;
+            _ = write!(hex, "{byte:02x}");
+            hex
+        })
+    }
 }
 
 fn body(plan: &Plan) -> Map<String, Json> {
-    let changes: Vec<Json> = plan
-        .changes()
-        .map(|(step, change)| {
-            let mut row = as_object(change);
-            for absent in ["desired", "observed", "origin"] {
-                row.entry(absent).or_insert(Json::Null);
-            }
-            row.insert("wave".into(), json!(step.wave));
-            row.insert("step".into(), json!(step.id));
-            Json::Object(row)
-        })
-        .collect();
-    let steps: Vec<Json> = plan
-        .steps
-        .iter()
-        .map(|step| json!({"id": step.id, "device": step.device, "wave": step.wave, "why": step.why, "set": step.set, "read_set": step.read_set}))
-        .collect();
+    let mut map = frame(plan);
+    map.insert("changes".into(), change_rows(plan).collect());
+    map.insert("steps".into(), step_rows(plan).collect());
+    // The order in which people read it.
+    for last in ["waves", "blocked", "unknown", "findings", "steps"] {
+        if let Some(value) = map.shift_remove(last) {
+            map.insert(last.into(), value);
+        }
+    }
+    map
+}
+
+fn change_rows(plan: &Plan) -> impl Iterator<Item = Json> {
+    plan.changes().map(|(step, change)| {
+        let mut row = as_object(change);
+        for absent in ["desired", "observed", "origin"] {
+            row.entry(absent).or_insert(Json::Null);
+        }
+        row.insert("wave".into(), json!(step.wave));
+        row.insert("step".into(), json!(step.id));
+        Json::Object(row)
+    })
+}
+
+fn step_rows(plan: &Plan) -> impl Iterator<Item = Json> {
+    let row = |step: &Step| json!({"id": step.id, "device": step.device, "wave": step.wave, "why": step.why, "set": step.set, "read_set": step.read_set});
+    plan.steps.iter().map(row)
+}
+
+/// All but its changes and steps.
+fn frame(plan: &Plan) -> Map<String, Json> {
     let mut map = Map::new();
     map.insert("format".into(), json!(plan.format));
     map.insert("fabric".into(), json!(plan.fabric));
     map.insert("made".into(), json!(plan.made));
     map.insert("in_sync".into(), json!(plan.in_sync));
-    map.insert("changes".into(), Json::Array(changes));
     map.insert("waves".into(), json!(plan.waves));
     map.insert("blocked".into(), json!(plan.blocked));
     map.insert("unknown".into(), json!(plan.unknown));
     map.insert("findings".into(), json!(plan.findings));
-    map.insert("steps".into(), Json::Array(steps));
     map
 }
 
@@ -68,13 +130,9 @@ fn as_object(change: &Change) -> Map<String, Json> {
 }
 
 fn hash_of(map: Map<String, Json>) -> String {
-    let mut text = Vec::new();
-    canonical(&Json::Object(map), &mut text);
-    Sha256::digest(&text).iter().fold(String::with_capacity(64), |mut hex, byte| {
-        use std::fmt::Write as _;
-        _ = write!(hex, "{byte:02x}");
-        hex
-    })
+    let mut digest = Digest::default();
+    canonical(&Json::Object(map), &mut digest.text);
+    digest.end()
 }
 
 /// Keys sorted, no white space.

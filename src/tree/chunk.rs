@@ -6,6 +6,9 @@ use super::paths::PathId;
 /// A chunk with more leaves is split. What a write after a snapshot copies: 9 KiB at most.
 pub(super) const CHUNK: usize = 256;
 
+/// Room grows by so many leaves: doubling would leave half of it empty where leaves come in any order.
+const ROOM: usize = 32;
+
 /// Numbers and leaves stand apart: a search touches only numbers, and 36 bytes a leaf need no padding.
 #[derive(Clone, Debug, Default)]
 pub(super) struct Chunk {
@@ -46,6 +49,10 @@ impl Chunk {
     }
 
     pub(super) fn insert(&mut self, index: usize, id: PathId, leaf: Leaf) {
+        if self.ids.len() == self.ids.capacity() {
+            self.ids.reserve_exact(ROOM);
+            self.leaves.reserve_exact(ROOM);
+        }
         self.ids.insert(index, id);
         self.leaves.insert(index, leaf);
     }
@@ -58,7 +65,10 @@ impl Chunk {
     /// Takes the right half out.
     pub(super) fn split(&mut self) -> Self {
         let half = self.ids.len() / 2;
-        Self { ids: self.ids.split_off(half), leaves: self.leaves.split_off(half) }
+        let right = Self { ids: self.ids.split_off(half), leaves: self.leaves.split_off(half) };
+        self.ids.shrink_to(half + ROOM);
+        self.leaves.shrink_to(half + ROOM);
+        right
     }
 
     /// Removes the leaves at these places, which are sorted.

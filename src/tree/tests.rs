@@ -46,6 +46,28 @@ fn origins_are_kept_apart() {
     assert_eq!(tree.get(&path(2)).and_then(|leaf| tree.origin(leaf)), None);
 }
 
+#[test]
+fn a_tree_tells_what_moved_since_a_mark_and_a_clone_does_not_know() {
+    let mut tree = Tree::new(Paths::new());
+    (0..8).for_each(|n| _ = tree.set(&path(n), Value::Uint(1), 1));
+    let mark = tree.mark();
+    assert!(tree.is_at(&mark));
+    let id = |tree: &Tree, n: u16| tree.paths().find(&path(n)).unwrap();
+    tree.set(&path(3), Value::Uint(1), 2);
+    assert!(tree.is_at(&mark), "a time is no move");
+    tree.set(&path(3), Value::Uint(2), 2);
+    tree.remove(&path(0));
+    tree.delete(&Path::parse("/list[id=1]").unwrap());
+    let moved: Vec<_> = tree.moved_since(&mark).unwrap().collect();
+    assert_eq!(moved, [3, 0, 4, 5, 6, 7].map(|n| id(&tree, n)));
+    let clone = tree.clone();
+    assert!(clone.version() == tree.version() && clone.moved_since(&mark).is_none() && !clone.is_at(&tree.mark()));
+    for round in 0..2_000 {
+        tree.set(&path(1), Value::Uint(round + 10), 2);
+    }
+    assert!(tree.moved_since(&mark).is_none(), "too long ago");
+}
+
 #[derive(Clone, Debug)]
 enum Step {
     Set(u16, u64),

@@ -119,7 +119,7 @@ impl Batch {
 
     /// Does it to a tree over the same path table.
     pub fn apply(self, tree: &mut Tree) -> Applied {
-        let (mut changed, mut removed) = (Vec::new(), Vec::new());
+        let (mut changed, mut removed) = (Vec::with_capacity(self.ops.len()), Vec::new());
         let received = self.received;
         let mut wrote = |id: PathId, what: Written| {
             if what != Written::Same {

@@ -1,7 +1,9 @@
 //! How paths were spelled on the wire: bytes seen before → the path's number.
 //!
 //! A device says its leaves in about the same order every time, so each spelling remembers which one followed it, and mostly one
-//! comparison of bytes is all a path costs. Otherwise its hash is looked up. Nothing is ever taken for known by its hash alone.
+//! comparison of bytes is all a path costs. Two followers are remembered, because servers written in Go say the keys of an entry in
+//! an order that changes from message to message, which makes two spellings of `protocol[identifier=BGP][name=BGP]`. Otherwise
+//! its hash is looked up. Nothing is ever taken for known by its hash alone.
 //!
 //! The table is shared by all streams of a fabric: a thousand devices of the same make spell the same paths.
 
@@ -31,7 +33,7 @@ pub(super) struct Known {
 pub(super) struct Guess {
     prefix: usize,
     last: u32,
-    row: u32,
+    rows: [u32; 2],
 }
 
 pub(super) struct Spellings {
@@ -55,8 +57,8 @@ pub(super) struct Below {
 
 struct Row {
     end: u32,
-    /// The row that followed last time.
-    next: AtomicU32,
+    /// The rows that followed the last times.
+    next: [AtomicU32; 2],
     known: Known,
 }
 
@@ -78,7 +80,7 @@ impl Spellings {
             return Some(below);
         }
         let index = *self.prefixes.get(prefix)?;
-        *guess = Guess { prefix: index, last: u32::MAX, row: 0 };
+        *guess = Guess { prefix: index, last: u32::MAX, rows: [0; 2] };
         self.below.get(index)
     }
 
@@ -109,19 +111,21 @@ impl Below {
     /// What is known of a path spelled so.
     #[inline]
     pub(super) fn find(&self, spelling: &[u8], guess: &mut Guess) -> Option<Known> {
-        let (index, row) = match self.row(guess.row) {
-            Some((row, have)) if have == spelling => (guess.row, row),
-            _ => {
+        let guessed = guess.rows.into_iter().find_map(|index| Some((index, self.row(index).filter(|(_, have)| *have == spelling)?.0)));
+        let (index, row) = match guessed {
+            Some(found) => found,
+            None => {
                 let index = *self.index.get(&hash(spelling))?;
                 let row = self.row(index).filter(|(_, have)| *have == spelling)?.0;
                 // What came before leads here next time.
                 if let Some(before) = self.rows.get(guess.last as usize) {
-                    before.next.store(index, Ordering::Relaxed);
+                    let [first, second] = &before.next;
+                    second.store(first.swap(index, Ordering::Relaxed), Ordering::Relaxed);
                 }
                 (index, row)
             }
         };
-        (guess.last, guess.row) = (index, row.next.load(Ordering::Relaxed));
+        *guess = Guess { prefix: guess.prefix, last: index, rows: row.next.each_ref().map(|next| next.load(Ordering::Relaxed)) };
         Some(row.known)
     }
 
@@ -143,7 +147,7 @@ impl Below {
         }
         self.index.insert(hash, index);
         self.bytes.extend_from_slice(spelling);
-        self.rows.push(Row { end, next: AtomicU32::new(index + 1), known });
+        self.rows.push(Row { end, next: [index + 1, index + 1].map(AtomicU32::new), known });
         // A hash map holds its rows at a load of a half to seven eighths.
         spelling.len() + size_of::<Row>() + 2 * size_of::<(u64, u32)>()
     }
@@ -182,7 +186,7 @@ mod tests {
             let mut guess = Guess::default();
             assert!(table.below(b"prefix", &mut guess).unwrap().find(&spelling(number), &mut guess).is_some(), "the last is remembered");
         }
-        let mut guess = Guess { prefix: 7, last: 4_000_000, row: 9_999 };
+        let mut guess = Guess { prefix: 7, last: 4_000_000, rows: [9_999, 0] };
         assert!(table.below(b"prefix", &mut guess).unwrap().find(&spelling(0), &mut guess).is_none(), "the first is forgotten");
     }
 
@@ -193,7 +197,7 @@ mod tests {
             let mut table = Spellings::default();
             let path = Arc::new(Path::root());
             let facts: Vec<Known> = (0..12).map(known).collect();
-            let mut guess = Guess { prefix: wild.0 % 5, last: wild.1, row: wild.2 };
+            let mut guess = Guess { prefix: wild.0 % 5, last: wild.1, rows: [wild.2, wild.1] };
             let mut met = std::collections::BTreeSet::new();
             for (prefix, number) in said {
                 let (above, below) = (prefix.to_string().into_bytes(), spelling(number));

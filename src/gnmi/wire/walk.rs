@@ -151,12 +151,18 @@ impl Decoder {
                 _ => return None,
             }
         }
-        let prefix = prefix.unwrap_or_default();
-        let prefix = match spellings.below(prefix, &mut scratch.guess).map(|below| Arc::clone(&below.prefix)) {
+        let known = below.or_else(|| spellings.below(prefix.unwrap_or_default(), &mut scratch.guess));
+        if let (Some(_), true) = (known, deletes.is_empty() && !atomic) {
+            // The usual end of a notification: its leaves are all it says.
+            batch.device_time = batch.device_time.max(timestamp);
+            batch.duplicates += duplicates;
+            return Some(Received::Notification);
+        }
+        let prefix = match known.map(|below| Arc::clone(&below.prefix)) {
             Some(path) => path,
             None => {
                 drop(spellings);
-                self.learn(prefix, None)?.0
+                self.learn(prefix.unwrap_or_default(), None)?.0
             }
         };
         let mut gone = Vec::new();
