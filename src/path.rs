@@ -5,8 +5,11 @@
 //! in names, and an origin in front when there is one: `cli:/show version`. `*` stands for any one name or key value,
 //! `...` for any number of elements, and a key that is not given stands for every value of it.
 
+use std::cmp::Ordering;
 use std::fmt;
+use std::ops::{Deref, DerefMut};
 use std::str::FromStr;
+use std::sync::Arc;
 
 use serde::{Deserialize, Deserializer, Serialize, Serializer};
 
@@ -18,18 +21,51 @@ pub const ANY_DEPTH: &str = "...";
 pub const ORIGIN_CLI: &str = "cli";
 
 /// One element of a path: a name and, for a list entry, its keys sorted by key name.
+///
+/// Shared: cloning a path copies pointers, and equal elements of interned paths are one, so that the paths of a thousand
+/// devices, which differ in a neighbor here and an address there, take little room.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Hash)]
+pub struct Elem(Arc<Node>);
+
+/// What an [`Elem`] holds.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Hash, PartialOrd, Ord)]
-pub struct Elem {
+pub struct Node {
     /// Node name without a module prefix.
     pub name: String,
     /// `(key name, key value)`, sorted by key name, one of each.
     pub keys: Vec<(String, String)>,
 }
 
+impl Deref for Elem {
+    type Target = Node;
+    fn deref(&self) -> &Node {
+        &self.0
+    }
+}
+
+/// Changes this one only: an element that others share is copied first.
+impl DerefMut for Elem {
+    fn deref_mut(&mut self) -> &mut Node {
+        Arc::make_mut(&mut self.0)
+    }
+}
+
+impl Ord for Elem {
+    fn cmp(&self, other: &Self) -> Ordering {
+        if Arc::ptr_eq(&self.0, &other.0) { Ordering::Equal } else { self.0.cmp(&other.0) }
+    }
+}
+
+impl PartialOrd for Elem {
+    fn partial_cmp(&self, other: &Self) -> Option<Ordering> {
+        Some(self.cmp(other))
+    }
+}
+
 impl Elem {
     /// An element without keys.
     pub fn new(name: impl Into<String>) -> Self {
-        Self { name: name.into(), keys: Vec::new() }
+        Self(Arc::new(Node { name: name.into(), keys: Vec::new() }))
     }
 
     /// A list entry; keys may come in any order.
@@ -37,7 +73,7 @@ impl Elem {
         let mut keys: Vec<_> = keys.into_iter().map(|(key, value)| (key.into(), value.into())).collect();
         keys.sort();
         keys.dedup_by(|later, first| later.0 == first.0);
-        Self { name: name.into(), keys }
+        Self(Arc::new(Node { name: name.into(), keys }))
     }
 
     /// The value of one key.

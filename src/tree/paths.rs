@@ -2,9 +2,9 @@
 
 use std::sync::{Arc, PoisonError, RwLock};
 
-use rustc_hash::FxHashMap;
+use rustc_hash::{FxHashMap, FxHashSet};
 
-use crate::path::Path;
+use crate::path::{Elem, Path};
 
 /// A path's number in a [`Paths`] table.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord)]
@@ -32,6 +32,22 @@ pub struct Paths {
 struct Interned {
     ids: FxHashMap<Arc<Path>, PathId>,
     paths: Vec<Arc<Path>>,
+    /// One of each element there is: paths differ in few.
+    elems: FxHashSet<Elem>,
+}
+
+impl Interned {
+    /// The same path of shared elements, as small as it gets.
+    fn shared(&mut self, path: &Path) -> Path {
+        let elems = path.elems.iter().map(|elem| match self.elems.get(elem) {
+            Some(have) => have.clone(),
+            None => {
+                self.elems.insert(elem.clone());
+                elem.clone()
+            }
+        });
+        Path { elems: elems.collect(), origin: path.origin.clone() }
+    }
 }
 
 impl Paths {
@@ -50,7 +66,7 @@ impl Paths {
             return *id;
         }
         let id = PathId(u32::try_from(inner.paths.len()).unwrap_or(u32::MAX));
-        let path = Arc::new(path.clone());
+        let path = Arc::new(inner.shared(path));
         inner.paths.push(Arc::clone(&path));
         inner.ids.insert(path, id);
         id
@@ -79,5 +95,23 @@ impl Paths {
     /// Whether there is none.
     pub fn is_empty(&self) -> bool {
         self.len() == 0
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn paths_share_the_elements_they_have_in_common() {
+        let paths = Paths::new();
+        for neighbor in 0..50 {
+            for leaf in ["session-state", "peer-as", "local-as"] {
+                paths.intern(&Path::parse(&format!("/bgp/neighbors/neighbor[neighbor-address=10.0.0.{neighbor}]/state/{leaf}")).unwrap());
+            }
+        }
+        assert_eq!(paths.len(), 150);
+        let inner = paths.inner.read().unwrap();
+        assert_eq!(inner.elems.len(), 50 + 6, "the neighbors, and bgp, neighbors, state and the three leaves");
     }
 }
