@@ -72,6 +72,11 @@ impl Paths {
         id
     }
 
+    /// The same path, of elements that all paths here share; it gets no number.
+    pub fn share(&self, path: &Path) -> Path {
+        self.inner.write().unwrap_or_else(PoisonError::into_inner).shared(path)
+    }
+
     /// The number of `path` if it has one.
     pub fn find(&self, path: &Path) -> Option<PathId> {
         self.inner.read().unwrap_or_else(PoisonError::into_inner).ids.get(path).copied()

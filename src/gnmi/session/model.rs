@@ -103,7 +103,8 @@ pub struct Limits {
     pub refused: Duration,
     /// A stream that was live this long is healthy: waits start from the first again.
     pub healthy: Duration,
-    /// No sync and nothing more: it will not come.
+    /// No sync and nothing more: it will not come. Long, because a device under load pauses for seconds in the middle of its
+    /// first values, and half of them would look like drift.
     pub no_sync_quiet: Duration,
     /// No sync although values keep coming: it will not come.
     pub no_sync_most: Duration,
@@ -127,7 +128,7 @@ impl Default for Limits {
             backoff_most: Duration::from_secs(60),
             refused: Duration::from_secs(300),
             healthy: Duration::from_secs(30),
-            no_sync_quiet: Duration::from_secs(5),
+            no_sync_quiet: Duration::from_secs(20),
             no_sync_most: Duration::from_secs(60),
             settle_first: Duration::from_millis(100),
             settle: Duration::from_millis(500),

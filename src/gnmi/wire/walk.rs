@@ -293,7 +293,7 @@ impl Decoder {
 
     /// Reads a prefix, and a path below it, and remembers how they were spelled; `None` when they are no paths.
     fn learn(&self, prefix: &[u8], spelling: Option<&[u8]>) -> Option<(Arc<Path>, Option<Known>)> {
-        let above = Arc::new(convert::path(&proto::Path::decode(prefix).ok()?));
+        let above = Arc::new(self.paths.share(&convert::path(&proto::Path::decode(prefix).ok()?)));
         let below = match spelling {
             Some(spelling) => {
                 let path = convert::path_below(Some(&above), &proto::Path::decode(spelling).ok()?);
