@@ -17,18 +17,22 @@ pub(super) struct Chunk {
 }
 
 impl Chunk {
+    #[inline]
     pub(super) fn ids(&self) -> &[PathId] {
         &self.ids
     }
 
+    #[inline]
     pub(super) fn leaves(&self) -> &[Leaf] {
         &self.leaves
     }
 
+    #[inline]
     pub(super) fn rows(&self) -> impl Iterator<Item = (PathId, &Leaf)> {
         self.ids.iter().copied().zip(&self.leaves)
     }
 
+    #[inline]
     pub(super) fn is_full(&self) -> bool {
         self.ids.len() >= CHUNK
     }
@@ -39,6 +43,7 @@ impl Chunk {
         if self.ids.get(guess) == Some(&id) { Ok(guess) } else { self.ids.binary_search(&id) }
     }
 
+    #[inline]
     pub(super) fn get(&self, id: PathId) -> Option<&Leaf> {
         self.leaves.get(self.ids.binary_search(&id).ok()?)
     }

@@ -25,6 +25,7 @@ pub(super) struct History {
 }
 
 impl History {
+    #[inline]
     pub(super) fn version(&self) -> u64 {
         self.version
     }

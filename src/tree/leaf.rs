@@ -44,15 +44,18 @@ const BITS: u32 = 16;
 const MOST: u64 = (1 << (63 - BITS)) - 1;
 
 impl Stamp {
+    #[inline]
     pub(super) fn received_at(time: u64, generation: u16) -> Self {
         Self(time.min(MOST) << BITS | u64::from(generation))
     }
 
+    #[inline]
     pub(super) fn made_from(origin: usize, generation: u16) -> Self {
         Self(MADE | u64::try_from(origin).unwrap_or(MOST).min(MOST) << BITS | u64::from(generation))
     }
 
     #[allow(clippy::cast_possible_truncation)] // the low bits are what is wanted
+    #[inline]
     pub(super) fn generation(self) -> u16 {
         self.0 as u16
     }

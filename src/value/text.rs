@@ -25,6 +25,7 @@ enum Kept {
 
 impl Text {
     /// The text.
+    #[inline]
     pub fn as_str(&self) -> &str {
         match &self.0 {
             Kept::Short(length, bytes) => {
@@ -71,6 +72,7 @@ impl From<Arc<str>> for Text {
 
 impl Deref for Text {
     type Target = str;
+    #[inline]
     fn deref(&self) -> &str {
         self.as_str()
     }

@@ -153,6 +153,7 @@ impl Below {
     }
 }
 
+#[inline]
 fn hash(bytes: &[u8]) -> u64 {
     let mut hasher = FxHasher::default();
     hasher.write(bytes);
