@@ -12,7 +12,7 @@ if [ ! -f "$MATERIAL/netbox/check.py" ] || [ ! -f "$MATERIAL/netbox/recorded/ind
   echo "skipped: no recordings of a real NetBox in $MATERIAL/netbox (give the folder as argument)"; exit 0
 fi
 if [ -z "${NETBOX_URL:-}" ]; then
-  BIN=${FABRIC_ORCH:-$(ls -t target/release/fabric-orch target/debug/fabric-orch 2>/dev/null | head -1)}
+  BIN=${FABRIC_ORCH:-$(ls -t target/release/fabric-orch target/debug/fabric-orch 2>/dev/null | head -1 || true)}
   [ -n "$BIN" ] || { echo "build first: cargo build --release" >&2; exit 1; }
   SCRATCH=$(mktemp -d)
   "$BIN" lab --headless >"$SCRATCH/lab.json" 2>"$SCRATCH/lab.log" & LAB=$!
