@@ -42,6 +42,7 @@ use self::command::Command;
 pub use self::commit::name as outcome_name;
 pub use self::error::Error;
 use self::snapshot::{Snapshot, Stream};
+pub use crate::store::now;
 
 /// How the engine is to run.
 #[derive(Clone, Debug)]

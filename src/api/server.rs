@@ -2,7 +2,6 @@
 
 use std::net::SocketAddr;
 use std::sync::Arc;
-use std::time::{SystemTime, UNIX_EPOCH};
 
 use axum::Router;
 use axum::extract::State;
@@ -13,6 +12,7 @@ use tokio::net::TcpListener;
 use tokio::sync::watch;
 
 use super::metrics;
+use crate::engine::now;
 use crate::engine::snapshot::{Snapshot, Stream};
 
 type Snapshots = watch::Receiver<Arc<Snapshot>>;
@@ -42,10 +42,6 @@ pub async fn bind(listen: SocketAddr) -> Result<TcpListener, Error> {
 pub async fn serve(listener: TcpListener, snapshots: Snapshots) -> std::io::Result<()> {
     let pages = Router::new().route("/healthz", get(healthz)).route("/metrics", get(page)).with_state(snapshots);
     axum::serve(listener, pages).await
-}
-
-fn now() -> u64 {
-    SystemTime::now().duration_since(UNIX_EPOCH).map_or(0, |since| u64::try_from(since.as_millis()).unwrap_or(u64::MAX))
 }
 
 async fn page(State(snapshots): State<Snapshots>) -> Response {

@@ -57,7 +57,7 @@ async fn live(global: &Global, devices: Vec<String>, json: bool) -> Exit {
         while snapshots.changed().await.is_ok() {
             let snapshot = snapshots.borrow_and_update().clone();
             for happening in said.fresh(&snapshot).iter().filter(|happening| !happening.text.starts_with("drift ")) {
-                out::talk(&format!("{} {} {}", out::time(happening.time), happening.source, happening.text));
+                watch::talk(happening);
             }
             for moved in drift.step(&snapshot) {
                 if json {

@@ -40,7 +40,7 @@ impl Serve {
                 while snapshots.changed().await.is_ok() {
                     let snapshot = snapshots.borrow_and_update().clone();
                     for happening in said.fresh(&snapshot) {
-                        out::talk(&format!("{} {} {}", out::time(happening.time), happening.source, happening.text));
+                        watch::talk(happening);
                     }
                 }
             } => Err(Failure::new("the engine ended by itself").hint("--log FILE says more")),

@@ -3,6 +3,7 @@
 use std::collections::BTreeMap;
 use std::sync::Arc;
 
+use super::out;
 use crate::diff::change::{Change, ChangeKey};
 use crate::engine::snapshot::{Happening, Snapshot};
 
@@ -20,6 +21,11 @@ impl Said {
         self.last = all.last().cloned().or_else(|| self.last.take());
         &all[from..]
     }
+}
+
+/// One happening as a line, to stderr.
+pub fn talk(happening: &Happening) {
+    out::talk(&format!("{} {} {}", out::time(happening.time), happening.source, happening.text));
 }
 
 /// A difference that appeared, moved or went.

@@ -10,7 +10,7 @@ use std::io::{self, BufWriter, IsTerminal as _, Write as _};
 use std::path::PathBuf;
 use std::sync::Arc;
 use std::task::{Context, Poll};
-use std::time::{Duration, Instant, SystemTime, UNIX_EPOCH};
+use std::time::{Duration, Instant};
 
 use crossterm::event::{Event, EventStream};
 use futures_util::{FutureExt as _, StreamExt as _};
@@ -27,6 +27,7 @@ use super::theme::{self, Depth, Glyphs, Theme};
 use super::view;
 use crate::diff::change::Severity;
 use crate::engine::command::Command;
+use crate::engine::now;
 use crate::engine::snapshot::Snapshot;
 
 /// Time between two frames that no key asked for.
@@ -69,11 +70,6 @@ pub enum Error {
     /// A part of the program panicked; it was told already.
     #[error("a part of the program panicked; what it said stands above")]
     Panicked,
-}
-
-/// Milliseconds since the epoch.
-fn now() -> u64 {
-    SystemTime::now().duration_since(UNIX_EPOCH).map_or(0, |since| u64::try_from(since.as_millis()).unwrap_or(u64::MAX))
 }
 
 /// The console's state with the way out for its effects.

@@ -19,24 +19,26 @@ if [ -z "${FABRIC_ORCH:-}" ]; then
     FABRIC_ORCH=${CARGO_TARGET_DIR:-target}/debug/fabric-orch
 fi
 
+answers() { # pid name: waits for the first line of $work/NAME.json
+    for _ in $(seq 600); do
+        [ -s "$work/$2.json" ] && return
+        kill -0 "$1" 2>/dev/null || break
+        sleep 0.1
+    done
+    cat "$work/$2.err" >&2
+    exit 1
+}
+
 export FABRIC_ORCH_STATE="$work/state"
 "$FABRIC_ORCH" lab --headless >"$work/lab.json" 2>"$work/lab.err" &
 lab=$!
-for _ in $(seq 600); do
-    [ -s "$work/lab.json" ] && break
-    kill -0 "$lab" 2>/dev/null || { cat "$work/lab.err" >&2; exit 1; }
-    sleep 0.1
-done
+answers "$lab" lab
 head -1 "$work/lab.json"
 
 config=$(sed 's/.*"config": *"\([^"]*\)".*/\1/' "$work/lab.json")
 "$FABRIC_ORCH" --config "$config" serve --listen 127.0.0.1:0 >"$work/serve.json" 2>"$work/serve.err" &
 serve=$!
-for _ in $(seq 600); do
-    [ -s "$work/serve.json" ] && break
-    kill -0 "$serve" 2>/dev/null || { cat "$work/serve.err" >&2; exit 1; }
-    sleep 0.1
-done
+answers "$serve" serve
 "$venv/bin/python" tests/foreign/metrics_check.py "$(sed 's/.*"listen": *"\([^"]*\)".*/\1/' "$work/serve.json")"
 kill "$serve"
 
