@@ -115,8 +115,12 @@ pub struct NetBox {
     pub tag: String,
     /// PEM file of the authority; `None` is the system's.
     pub ca: Option<PathBuf>,
+    /// Slugs of the sites our devices are in; empty is any.
+    pub sites: Vec<String>,
     /// How often the change log is asked.
     pub poll: Duration,
+    /// How often everything is read, whatever the change log says.
+    pub resync: Duration,
     /// One request may take as long.
     pub timeout: Duration,
     /// Other names of custom fields: ours → theirs.
@@ -419,9 +423,11 @@ fn resolve_fabric(name: &str, fabric: &file::Fabric, file: &file::File, path: &P
         netbox: NetBox {
             url: netbox.url.trim_end_matches('/').to_owned(),
             token,
-            tag: netbox.tag.clone().unwrap_or_default(),
+            tag: netbox.tag.clone().unwrap_or_else(|| "evpn-fabric".into()),
+            sites: netbox.sites.clone(),
             ca: netbox.ca.as_ref().map(|ca| here.join(ca)),
-            poll: Duration::from_secs(netbox.poll_seconds.unwrap_or(5).max(1)),
+            poll: Duration::from_secs(netbox.poll_seconds.unwrap_or(1).max(1)),
+            resync: Duration::from_secs(60 * netbox.resync_minutes.unwrap_or(15).max(1)),
             timeout: Duration::from_secs(netbox.timeout_seconds.unwrap_or(60).max(1)),
             fields: netbox.fields.clone(),
         },

@@ -5,9 +5,14 @@ pub mod client;
 pub mod error;
 pub mod settings;
 
+mod branch;
+mod feed;
+mod list;
 mod pages;
 mod raw;
+mod read;
+mod touch;
 
-pub use client::{Call, Client, Read};
+pub use client::{Call, Client, Read, Touched};
 pub use error::Error;
 pub use settings::{FieldNames, Settings};

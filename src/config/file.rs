@@ -61,12 +61,17 @@ pub struct NetBox {
     pub token: Option<SecretString>,
     /// File with the API token, mode 0600.
     pub token_file: Option<PathBuf>,
-    /// Devices with this tag are ours.
+    /// Slug of the tag on our devices; empty is every device.
     pub tag: Option<String>,
+    /// Slugs of the sites our devices are in; empty is any.
+    #[serde(default)]
+    pub sites: Vec<String>,
     /// PEM file of the authority.
     pub ca: Option<PathBuf>,
     /// Seconds between looks at the change log.
     pub poll_seconds: Option<u64>,
+    /// Minutes between whole reads, should the change log have missed something.
+    pub resync_minutes: Option<u64>,
     /// Seconds one request may take.
     pub timeout_seconds: Option<u64>,
     /// Custom fields of other names: ours = "theirs".

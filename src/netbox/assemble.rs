@@ -61,15 +61,29 @@ pub fn assemble(pages: &Pages, settings: &Settings) -> Result<Assembled, Error> 
 }
 
 /// Who changed which object last, as far as the newest entries of the change log say.
-type Authors = FxHashMap<(String, u64), (u64, Option<String>, Option<String>)>;
+type Authors = FxHashMap<(String, u64), Author>;
+
+/// Who changed an object last: the entry of the change log that says it.
+#[derive(Default)]
+struct Author {
+    entry: u64,
+    user: Option<String>,
+    time: Option<String>,
+    request: Option<String>,
+}
 
 fn authors(pages: &Pages) -> Result<Authors, Error> {
     let mut authors: Authors = FxHashMap::default();
     for change in pages.parse::<raw::Change<'_>>(List::Changes)? {
         let key = (change.changed_object_type.into_owned(), change.changed_object_id);
         let entry = authors.entry(key).or_default();
-        if change.id >= entry.0 {
-            *entry = (change.id, change.user_name.map(owned), change.time.map(owned));
+        if change.id >= entry.entry {
+            *entry = Author {
+                entry: change.id,
+                user: change.user_name.map(owned),
+                time: change.time.map(owned),
+                request: change.request_id.map(owned),
+            };
         }
     }
     Ok(authors)
@@ -170,8 +184,9 @@ impl<'s> Maker<'s> {
         Arc::new(Origin {
             object: format!("{} {name} #{id}", facts.word),
             url: format!("{}{}{id}/", self.base, facts.web),
-            user: known.and_then(|(_, user, _)| user.clone()),
-            time: known.and_then(|(_, _, time)| time.clone()).or_else(|| last_updated.map(owned)),
+            user: known.and_then(|known| known.user.clone()),
+            time: known.and_then(|known| known.time.clone()).or_else(|| last_updated.map(owned)),
+            request: known.and_then(|known| known.request.clone()),
         })
     }
 
@@ -227,8 +242,11 @@ impl<'s> Maker<'s> {
         ];
         self.missing("device", devices.first().map(|device| &device.custom_fields), &names.map(String::as_str));
         for device in devices {
-            // An unknown filter is ignored by NetBox and everything comes: the tag is checked here again.
-            if !device.tags.iter().any(|tag| tag.slug == self.settings.tag) {
+            // An unknown filter is ignored by NetBox and everything comes: tag and site are checked here again.
+            let elsewhere = |site: &raw::Slugged<'_>| !self.settings.sites.iter().any(|wanted| *wanted == site.slug);
+            let off_site = !self.settings.sites.is_empty() && device.site.as_ref().is_none_or(elsewhere);
+            let tagged = self.settings.tag.is_empty() || device.tags.iter().any(|tag| tag.slug == self.settings.tag);
+            if off_site || !tagged {
                 continue;
             }
             let name = device.name.as_ref().map(|name| name.0.to_string()).unwrap_or_default();

@@ -73,6 +73,14 @@ pub enum Error {
         /// How often it was read.
         tries: usize,
     },
+    /// The branch that was asked for cannot be read.
+    #[error("branch `{branch}` of NetBox cannot be read: {reason}")]
+    Branch {
+        /// As asked for.
+        branch: String,
+        /// Why.
+        reason: String,
+    },
     /// The settings cannot work.
     #[error("NetBox settings: {reason}")]
     Settings {
@@ -93,6 +101,7 @@ impl Error {
             Self::Timeout { .. } => "raise the timeout, or look why NetBox is slow",
             Self::BadObject { .. } => "open the object in NetBox; if it looks right, report it with the NetBox version",
             Self::Unsettled { .. } => "read again when the edits are done",
+            Self::Branch { .. } => "name one that is ready; NetBox lists them under Branches",
             Self::Settings { .. } => "mend the [fabric.NAME.netbox] section",
         }
     }
@@ -108,6 +117,7 @@ impl Error {
             Self::Timeout { .. } => "timeout",
             Self::BadObject { .. } => "bad-object",
             Self::Unsettled { .. } => "unsettled",
+            Self::Branch { .. } => "branch",
             Self::Settings { .. } => "settings",
         }
     }

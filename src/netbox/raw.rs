@@ -426,6 +426,21 @@ pub(super) struct PolicyRule<'a> {
     pub(super) rest: std::collections::BTreeMap<String, serde_json::Value>,
 }
 
+/// Whose an object of a per-device list is: the parts of one that say it.
+#[derive(Deserialize)]
+pub(super) struct Owner<'a> {
+    #[serde(default)]
+    pub(super) device: Option<Id>,
+    #[serde(borrow, default)]
+    pub(super) assigned_object_type: Option<Text<'a>>,
+    #[serde(default)]
+    pub(super) assigned_object_id: Option<u64>,
+    #[serde(borrow, default)]
+    pub(super) parent_object_type: Option<Text<'a>>,
+    #[serde(default)]
+    pub(super) parent_object_id: Option<u64>,
+}
+
 /// An entry of the change log.
 #[derive(Deserialize)]
 pub(super) struct Change<'a> {
@@ -434,6 +449,12 @@ pub(super) struct Change<'a> {
     pub(super) time: Option<Text<'a>>,
     #[serde(borrow, default)]
     pub(super) user_name: Option<Text<'a>>,
+    /// `create`, `update`, `delete`.
+    #[serde(borrow, default)]
+    pub(super) action: Option<Choice<'a>>,
+    /// One a request: edits made together carry the same.
+    #[serde(borrow, default)]
+    pub(super) request_id: Option<Text<'a>>,
     #[serde(borrow)]
     pub(super) changed_object_type: Cow<'a, str>,
     #[serde(default)]

@@ -1,5 +1,6 @@
 //! How a NetBox is reached and what its custom fields are called.
 
+use std::path::PathBuf;
 use std::time::Duration;
 
 use secrecy::SecretString;
@@ -12,8 +13,10 @@ pub struct Settings {
     pub url: String,
     /// v2 (`nbt_…`) or v1 token.
     pub token: SecretString,
-    /// Slug of the tag on managed devices.
+    /// Slug of the tag on managed devices; empty is every device.
     pub tag: String,
+    /// Slugs of the sites managed devices are in; empty is any. Several fabrics in one NetBox are told apart by tag or site.
+    pub sites: Vec<String>,
     /// Slug of the tag on devices and interfaces a person is at work on.
     pub maintenance_tag: String,
     /// Slug of the tag on addresses BGP announces.
@@ -28,8 +31,10 @@ pub struct Settings {
     pub page_size: usize,
     /// GETs under way at once.
     pub parallel: usize,
-    /// Schema id of a branch to read instead of main.
+    /// Name or schema id of a branch to read instead of main (netbox-branching).
     pub branch: Option<String>,
+    /// PEM file of the authority that signed the server's certificate; `None` is the system's.
+    pub ca: Option<PathBuf>,
     /// Do not verify the server's certificate: labs only.
     pub skip_verify: bool,
 }
@@ -41,6 +46,7 @@ impl Settings {
             url: url.into(),
             token,
             tag: "evpn-fabric".into(),
+            sites: Vec::new(),
             maintenance_tag: "maintenance".into(),
             network_tag: "bgp-network".into(),
             pair_type: "mlag-pair".into(),
@@ -49,6 +55,7 @@ impl Settings {
             page_size: 1000,
             parallel: 4,
             branch: None,
+            ca: None,
             skip_verify: false,
         }
     }

@@ -323,6 +323,7 @@ fn permit(model: &Model, effect: &Effect) -> Result<(), String> {
         }
         Command::Commit { .. } | Command::CommitPlan(_) | Command::Override(_) | Command::Arm => Ok(()),
         Command::RefreshIntent
+        | Command::IntentHint
         | Command::Resync(_)
         | Command::Stage(_)
         | Command::Unstage(_)

@@ -46,6 +46,7 @@ fn change(device: &str, text: &str, entry: &str, construct: Construct, desired: 
             url: "http://127.0.0.1:8900/dcim/interfaces/412/".to_owned(),
             user: Some("alice".to_owned()),
             time: Some("2025-11-22T09:14:00Z".to_owned()),
+            request: None,
         })),
         risk: Risk::None,
         warning: String::new(),

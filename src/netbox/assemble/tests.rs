@@ -51,7 +51,7 @@ fn settings() -> Settings {
 fn fabric_of(lists: &BTreeMap<List, serde_json::Value>) -> Result<Assembled, Error> {
     let mut pages = Pages::default();
     for (list, json) in lists {
-        pages.push(*list, "http://127.0.0.1:8900/", json.to_string());
+        pages.push(*list, "http://127.0.0.1:8900/", json.to_string()).unwrap();
     }
     assemble(&pages, &settings())
 }
@@ -408,7 +408,7 @@ fn custom_fields_may_have_other_names() {
     assert!(unknown.findings.iter().any(|finding| finding.code == "missing-custom-field" && finding.message.contains("`asn`")));
     let mut pages = Pages::default();
     for (list, json) in &lists {
-        pages.push(*list, "x", json.to_string());
+        pages.push(*list, "x", json.to_string()).unwrap();
     }
     let mut settings = settings();
     settings.fields = serde_json::from_str(r#"{"asn":"bgp_as"}"#).unwrap();

@@ -8,6 +8,7 @@ use axum::http::{HeaderValue as AxumHeader, StatusCode};
 use axum::response::{IntoResponse, Response};
 
 use super::*;
+use crate::intent::finding::Severity;
 
 /// A NetBox that is asked by path: answers are made by `answer(path, query pairs, how often this path was asked)`.
 type Answer = dyn Fn(&str, &HashMap<String, String>, usize) -> (u16, &'static str, String) + Send + Sync;
@@ -17,6 +18,7 @@ struct Fake {
     asked: Mutex<HashMap<String, usize>>,
     total: AtomicUsize,
     token: Mutex<Vec<String>>,
+    branch: Mutex<Vec<String>>,
 }
 
 async fn handle(State(fake): State<Arc<Fake>>, request: Request) -> Response {
@@ -25,6 +27,8 @@ async fn handle(State(fake): State<Arc<Fake>>, request: Request) -> Response {
     let pairs = query.split('&').filter_map(|pair| pair.split_once('=')).map(|(key, value)| (key.to_owned(), value.to_owned())).collect();
     let header = request.headers().get("authorization").and_then(|value| value.to_str().ok()).unwrap_or_default();
     fake.token.lock().unwrap().push(header.to_owned());
+    let branch = request.headers().get("x-netbox-branch").and_then(|value| value.to_str().ok()).unwrap_or_default();
+    fake.branch.lock().unwrap().push(branch.to_owned());
     fake.total.fetch_add(1, Ordering::SeqCst);
     let times = {
         let mut asked = fake.asked.lock().unwrap();
@@ -34,14 +38,23 @@ async fn handle(State(fake): State<Arc<Fake>>, request: Request) -> Response {
     };
     let (status, kind, body) = (fake.answer)(&path, &pairs, times);
     let mut response = (StatusCode::from_u16(status).unwrap(), body).into_response();
-    response.headers_mut().insert("content-type", AxumHeader::from_static(kind));
+    match kind.strip_prefix("retry-after: ") {
+        Some(seconds) => _ = response.headers_mut().insert("retry-after", AxumHeader::from_static(seconds)),
+        None => _ = response.headers_mut().insert("content-type", AxumHeader::from_static(kind)),
+    }
     response
 }
 
 async fn start(
     answer: impl Fn(&str, &HashMap<String, String>, usize) -> (u16, &'static str, String) + Send + Sync + 'static,
 ) -> (String, Arc<Fake>) {
-    let fake = Arc::new(Fake { answer: Box::new(answer), asked: Mutex::default(), total: AtomicUsize::new(0), token: Mutex::default() });
+    let fake = Arc::new(Fake {
+        answer: Box::new(answer),
+        asked: Mutex::default(),
+        total: AtomicUsize::new(0),
+        token: Mutex::default(),
+        branch: Mutex::default(),
+    });
     let listener = tokio::net::TcpListener::bind("127.0.0.1:0").await.unwrap();
     let url = format!("http://{}", listener.local_addr().unwrap());
     let app = Router::new().fallback(handle).with_state(Arc::clone(&fake));
@@ -203,7 +216,7 @@ async fn an_edit_during_the_read_reads_again_and_a_foreign_one_does_not() {
 
 #[tokio::test]
 async fn a_late_entry_of_the_change_log_is_seen() {
-    let (url, _) = start(|path, query, times| match path {
+    let (url, fake) = start(|path, query, times| match path {
         "/api/core/object-changes/" if query.contains_key("start") => {
             // Entry 6 was committed after entry 7.
             let rows = if times < 3 {
@@ -213,15 +226,90 @@ async fn a_late_entry_of_the_change_log_is_seen() {
             };
             (200, JSON, format!(r#"{{"count":null,"next":null,"results":[{rows}]}}"#))
         }
+        "/api/ipam/vlans/" if query.contains_key("id") => {
+            assert_eq!(query["id"], "1");
+            (200, JSON, list(&[r#"{"id":1,"vid":30,"name":"late","custom_fields":{}}"#.into()]))
+        }
         _ => plain(path, query),
     })
     .await;
     let client = client(&url);
     let read = client.read(|_| {}).await.unwrap();
-    assert_eq!(read.last_change_id, Some(7));
-    assert!(client.changed_since(read.last_change_id).await.unwrap(), "6 is new");
-    assert!(!client.changed_since(read.last_change_id).await.unwrap(), "and then it is known");
-    assert!(client.changed_since(None).await.unwrap());
+    assert_eq!((read.last_change_id, read.fabric.vlans.len()), (Some(7), 0));
+    let devices = || fake.asked.lock().unwrap()["/api/dcim/devices/"];
+    let before = devices();
+    let read = client.follow(|_| {}).await.unwrap().unwrap();
+    assert_eq!((read.fabric.vlans.len(), devices() - before), (1, 0), "6 is new, and only its VLAN is read");
+    assert!(client.follow(|_| {}).await.unwrap().is_none(), "and then it is known");
+}
+
+#[tokio::test]
+async fn a_failed_look_makes_the_next_one_whole() {
+    let broken = Arc::new(AtomicUsize::new(0));
+    let (url, fake) = start({
+        let broken = Arc::clone(&broken);
+        move |path, query, _| match path {
+            "/api/core/object-changes/" if query.contains_key("start") && broken.load(Ordering::SeqCst) == 1 => (500, JSON, "{}".into()),
+            _ => plain(path, query),
+        }
+    })
+    .await;
+    let client = client(&url);
+    client.read(|_| {}).await.unwrap();
+    broken.store(1, Ordering::SeqCst);
+    client.follow(|_| {}).await.unwrap_err();
+    broken.store(0, Ordering::SeqCst);
+    let before = fake.asked.lock().unwrap()["/api/ipam/vrfs/"];
+    let read = client.follow(|_| {}).await.unwrap().unwrap();
+    assert_eq!((read.touched, fake.asked.lock().unwrap()["/api/ipam/vrfs/"] - before), (Touched::All, 1));
+}
+
+#[tokio::test]
+async fn a_proxy_that_says_when_is_heeded() {
+    let (url, fake) = start(|path, query, times| match path {
+        "/api/ipam/vrfs/" if times == 1 => (429, "retry-after: 1", "<html>slow down</html>".into()),
+        _ => plain(path, query),
+    })
+    .await;
+    let begun = Instant::now();
+    client(&url).read(|_| {}).await.unwrap();
+    assert_eq!(fake.asked.lock().unwrap()["/api/ipam/vrfs/"], 2);
+    assert!(begun.elapsed() >= Duration::from_secs(1), "asked again before its time");
+}
+
+#[tokio::test]
+async fn branches_are_found_by_name() {
+    let rows = r#"[{"id":1,"name":"old","schema_id":"aaaa1111","status":{"value":"merged","label":"Merged"}},
+        {"id":2,"name":"CR 7","schema_id":"bbbb2222","status":{"value":"ready","label":"Ready"}},
+        {"id":3,"name":"new","schema_id":"cccc3333","status":{"value":"provisioning","label":"Provisioning"}}]"#;
+    let answer = move |path: &str, query: &HashMap<String, String>, _: usize| match path {
+        "/api/plugins/branching/branches/" => (200, JSON, format!(r#"{{"count":3,"next":null,"results":{rows}}}"#)),
+        _ => plain(path, query),
+    };
+    let (url, fake) = start(answer).await;
+    let branch = |name: &str| {
+        let mut settings = Settings::new(&url, "nbt_key.secret".into());
+        settings.branch = Some(name.to_owned());
+        Client::new(settings).unwrap()
+    };
+    branch("CR 7").read(|_| {}).await.unwrap();
+    let sent = fake.branch.lock().unwrap().clone();
+    assert_eq!((sent[0].as_str(), sent.iter().skip(1).all(|id| id == "bbbb2222")), ("", true), "{sent:?}");
+    for (name, words) in
+        [("old", "it is merged, not ready"), ("new", "it is provisioning, not ready"), ("none", "there are: old, CR 7, new")]
+    {
+        let error = branch(name).read(|_| {}).await.unwrap_err();
+        assert!(matches!(&error, Error::Branch { .. }) && error.to_string().contains(words), "{error}");
+    }
+    let (url, _) = start(|path, query, _| match path {
+        "/api/plugins/branching/branches/" => (404, "text/html", "<html>".into()),
+        _ => plain(path, query),
+    })
+    .await;
+    let mut settings = Settings::new(&url, "nbt_key.secret".into());
+    settings.branch = Some("x".into());
+    let error = Client::new(settings).unwrap().read(|_| {}).await.unwrap_err();
+    assert!(error.to_string().contains("not installed"), "{error}");
 }
 
 #[tokio::test]
