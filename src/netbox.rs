@@ -4,6 +4,7 @@ pub mod assemble;
 pub mod client;
 pub mod error;
 pub mod settings;
+pub mod webhook;
 
 mod branch;
 mod feed;

@@ -1,6 +1,7 @@
 //! The settings file as written: TOML, every key known, nothing resolved yet.
 
 use std::collections::BTreeMap;
+use std::net::SocketAddr;
 use std::path::{Path, PathBuf};
 use std::time::Duration;
 
@@ -32,6 +33,8 @@ pub struct Fabric {
     /// Whether writes may be armed without `--write`.
     #[serde(default)]
     pub write: bool,
+    /// host:port where the console and `serve` answer webhooks, /healthz and /metrics.
+    pub listen: Option<SocketAddr>,
     /// Where intent is read.
     #[serde(default)]
     pub netbox: NetBox,
@@ -61,6 +64,10 @@ pub struct NetBox {
     pub token: Option<SecretString>,
     /// File with the API token, mode 0600.
     pub token_file: Option<PathBuf>,
+    /// Secret of the webhooks NetBox sends us; without one none is heeded.
+    pub webhook_secret: Option<SecretString>,
+    /// File with that secret, mode 0600.
+    pub webhook_secret_file: Option<PathBuf>,
     /// Slug of the tag on our devices; empty is every device.
     pub tag: Option<String>,
     /// Slugs of the sites our devices are in; empty is any.

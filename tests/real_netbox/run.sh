@@ -14,7 +14,7 @@ KEEP=0; MATERIAL=${FABRIC_MATERIAL:-../shared}
 for argument in "$@"; do case "$argument" in --keep) KEEP=1 ;; *) MATERIAL=$argument ;; esac; done
 skip() { echo "skipped: $*"; exit 0; }
 [ -f "$MATERIAL/netbox/seed.py" ] || skip "no $MATERIAL/netbox/seed.py (give the folder as argument)"
-BIN=${FABRIC_ORCH:-$(ls -t target/release/fabric-orch target/debug/fabric-orch 2>/dev/null | head -1)}
+BIN=${FABRIC_ORCH:-$(ls -t target/release/fabric-orch target/debug/fabric-orch 2>/dev/null | head -1 || true)}
 [ -n "$BIN" ] || { echo "build first: cargo build --release" >&2; exit 1; }
 SCRATCH=$(mktemp -d); LAB=; STARTED=0
 finish() {
