@@ -22,8 +22,8 @@ use crate::intent::fabric::{Device, Role};
 use crate::intent::finding::{Finding, Severity, about};
 use crate::intent::lint::lint;
 use crate::intent::records::{
-    self, Address, Attributes, Interface, Kind, L2vpn, Mlag, Mode, PeerGroup, Policy, PolicyRule, PrefixList, PrefixRule, Session, Vlan,
-    VlanRef, Vrf,
+    self, Address, Attributes, Cable, Interface, Kind, L2vpn, Mlag, Mode, PeerGroup, Policy, PolicyRule, PrefixList, PrefixRule, Session,
+    Vlan, VlanRef, Vrf,
 };
 use crate::tree::Origin;
 
@@ -49,6 +49,7 @@ pub fn assemble(pages: &Pages, settings: &Settings) -> Result<Assembled, Error> 
     maker.devices(pages, &mut fabric, &mut objects)?;
     maker.interfaces(pages, &mut fabric, &mut objects)?;
     maker.addresses(pages, &mut fabric, &mut objects)?;
+    maker.cables(pages, &mut fabric, &mut objects)?;
     maker.vlans(pages, &mut fabric, &mut objects)?;
     maker.vpns(pages, &mut fabric, &mut objects)?;
     maker.bgp(pages, &mut fabric, &mut objects)?;
@@ -182,7 +183,7 @@ impl<'s> Maker<'s> {
         let facts = list.facts();
         let known = self.authors.get(&(facts.kind.to_owned(), id));
         Arc::new(Origin {
-            object: format!("{} {name} #{id}", facts.word),
+            object: if name.is_empty() { format!("{} #{id}", facts.word) } else { format!("{} {name} #{id}", facts.word) },
             url: format!("{}{}{id}/", self.base, facts.web),
             user: known.and_then(|known| known.user.clone()),
             time: known.and_then(|known| known.time.clone()).or_else(|| last_updated.map(owned)),
@@ -439,6 +440,19 @@ impl<'s> Maker<'s> {
                 status: text_of(address.status),
                 origin,
             });
+        }
+        Ok(())
+    }
+
+    fn cables(&mut self, pages: &Pages, fabric: &mut Fabric, objects: &mut usize) -> Result<(), Error> {
+        let list: Vec<raw::Cable<'_>> = pages.parse(List::Cables)?;
+        *objects += list.len();
+        let ours: FxHashSet<u64> = fabric.interfaces.iter().map(|interface| interface.id).collect();
+        for cable in list {
+            let origin = self.origin(List::Cables, cable.id, "", cable.last_updated);
+            let ends = cable.a_terminations.iter().chain(&cable.b_terminations).filter(|end| end.object_type == "dcim.interface");
+            let ends: Vec<u64> = ends.map(|end| end.object_id).filter(|id| ours.contains(id)).collect();
+            fabric.cables.push(Cable { id: cable.id, ends, origin });
         }
         Ok(())
     }

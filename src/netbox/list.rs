@@ -9,6 +9,8 @@ pub enum List {
     Interfaces,
     /// Addresses on those.
     Addresses,
+    /// Cables of those devices.
+    Cables,
     /// Services of those devices.
     Services,
     /// All VLANs.
@@ -57,11 +59,12 @@ pub(super) struct Facts {
 
 impl List {
     /// Everything but devices and changes: what is read once the devices are known.
-    pub(super) const REST: [Self; 15] = [
+    pub(super) const REST: [Self; 16] = [
         Self::Interfaces,
         Self::Sessions,
         Self::Addresses,
         Self::Services,
+        Self::Cables,
         Self::Vlans,
         Self::VlanGroups,
         Self::Clusters,
@@ -98,6 +101,7 @@ impl List {
                 "address",
                 "id,address,vrf,status,role,assigned_object_type,assigned_object_id,tags,custom_fields,last_updated",
             ),
+            Self::Cables => ("/api/dcim/cables/", "/dcim/cables/", "dcim.cable", "cable", "id,a_terminations,b_terminations,last_updated"),
             Self::Services => (
                 "/api/ipam/services/",
                 "/ipam/services/",
@@ -179,7 +183,7 @@ impl List {
                 "id,time,user_name,request_id,action,changed_object_type,changed_object_id",
             ),
         };
-        let per_device = matches!(self, Self::Interfaces | Self::Addresses | Self::Services | Self::Sessions);
+        let per_device = matches!(self, Self::Interfaces | Self::Addresses | Self::Services | Self::Cables | Self::Sessions);
         Facts { path, fields, word, web, kind, per_device }
     }
 

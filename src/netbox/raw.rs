@@ -226,6 +226,25 @@ pub(super) struct Address<'a> {
 }
 
 #[derive(Deserialize)]
+pub(super) struct Cable<'a> {
+    pub(super) id: u64,
+    #[serde(borrow, default)]
+    pub(super) a_terminations: Vec<End<'a>>,
+    #[serde(borrow, default)]
+    pub(super) b_terminations: Vec<End<'a>>,
+    #[serde(borrow, default)]
+    pub(super) last_updated: Option<Text<'a>>,
+}
+
+/// What a cable ends on.
+#[derive(Deserialize)]
+pub(super) struct End<'a> {
+    #[serde(borrow)]
+    pub(super) object_type: Cow<'a, str>,
+    pub(super) object_id: u64,
+}
+
+#[derive(Deserialize)]
 pub(super) struct Service<'a> {
     pub(super) id: u64,
     #[serde(borrow)]

@@ -23,7 +23,13 @@ pub(super) fn parts(pages: &Pages, entries: &[&Entry]) -> Option<BTreeMap<List, 
             List::Devices if !entry.deleted => {}
             List::Interfaces if entry.deleted && !pages.holds(list, entry.object) => continue,
             List::Interfaces | List::Vlans if !entry.deleted => {}
-            List::Addresses | List::Sessions | List::Services | List::Terminations | List::PrefixRules | List::PolicyRules => {}
+            List::Addresses
+            | List::Sessions
+            | List::Services
+            | List::Cables
+            | List::Terminations
+            | List::PrefixRules
+            | List::PolicyRules => {}
             List::VlanGroups | List::Vrfs | List::L2vpns | List::PeerGroups if !entry.deleted => {}
             // Their names are in other objects, or what they leave behind is.
             _ => return None,
@@ -88,6 +94,8 @@ pub(super) fn is_ours(pages: &Pages, list: List, body: &[u8]) -> bool {
             typed(&owner.assigned_object_type, "dcim.interface")
                 && owner.assigned_object_id.is_some_and(|id| pages.holds(List::Interfaces, id))
         }
+        // A cable between devices of others would be no harm; it is read only when it was edited.
+        List::Cables => true,
         List::Services => {
             let parent = owner.parent_object_id.map(|id| raw::Id { id }).filter(|_| typed(&owner.parent_object_type, "dcim.device"));
             device(parent.or(owner.device))
@@ -111,6 +119,8 @@ pub(super) fn devices(before: &Pages, after: &Pages, objects: &BTreeSet<(List, u
                     let interface = owner.and_then(|owner| owner.assigned_object_id);
                     interface.and_then(|interface| pages.one::<Port<'_>>(List::Interfaces, interface)).map(|port| port.device.id)
                 }
+                // Nothing is mapped from cables; what is wrong with them is compared by itself.
+                List::Cables => continue,
                 _ => None,
             };
             match device {
