@@ -18,6 +18,8 @@ use serde::{Deserialize, Serialize};
 
 pub use secret::Env;
 
+pub use file::Silence;
+
 /// How careful to be.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Default, Serialize, Deserialize)]
 #[serde(rename_all = "lowercase")]
@@ -174,6 +176,8 @@ pub struct Settings {
     pub may_write: bool,
     /// Where the console and `serve` answer webhooks, /healthz and /metrics; `None` is nowhere for the console.
     pub listen: Option<SocketAddr>,
+    /// Findings on intent that are known and may stay.
+    pub silence: Vec<Silence>,
     /// Where intent is read.
     pub netbox: NetBox,
     /// What targets without settings of their own use.
@@ -433,6 +437,7 @@ fn resolve_fabric(name: &str, fabric: &file::Fabric, file: &file::File, path: &P
         environment: fabric.environment,
         may_write: fabric.write || asked.write,
         listen: fabric.listen,
+        silence: fabric.silence.clone(),
         netbox: NetBox {
             url: netbox.url.trim_end_matches('/').to_owned(),
             token,

@@ -46,7 +46,10 @@ impl Intent {
         match self.what {
             What::Lint => {
                 if self.json {
-                    out::json(&json!({"format": "fabric-orch/findings/1", "findings": pulled.findings}), true)?;
+                    out::json(
+                        &json!({"format": "fabric-orch/findings/1", "findings": pulled.findings, "silenced": pulled.silenced}),
+                        true,
+                    )?;
                 } else {
                     for finding in &pulled.findings {
                         let device = finding.device.as_deref().unwrap_or("-");
@@ -58,7 +61,12 @@ impl Intent {
                             out::data(&format!("  hint: {}", finding.hint));
                         }
                     }
-                    out::talk(&format!("{} findings in {} objects", pulled.findings.len(), pulled.objects));
+                    let quiet = if pulled.silenced.is_empty() {
+                        String::new()
+                    } else {
+                        format!(", {} silenced in the settings", pulled.silenced.len())
+                    };
+                    out::talk(&format!("{} findings in {} objects{quiet}", pulled.findings.len(), pulled.objects));
                 }
                 Ok(if pulled.findings.is_empty() { CLEAN } else { CHANGES })
             }

@@ -35,6 +35,9 @@ pub struct Fabric {
     pub write: bool,
     /// host:port where the console and `serve` answer webhooks, /healthz and /metrics.
     pub listen: Option<SocketAddr>,
+    /// Findings on intent that are known and may stay.
+    #[serde(default)]
+    pub silence: Vec<Silence>,
     /// Where intent is read.
     #[serde(default)]
     pub netbox: NetBox,
@@ -52,6 +55,20 @@ pub struct Fabric {
     /// Times.
     #[serde(default)]
     pub timing: Times,
+}
+
+/// `[[fabric.NAME.silence]]`: a finding on intent that is known and may stay.
+#[derive(Clone, Debug, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Silence {
+    /// The finding's rule: `mlag-domain-reused`.
+    pub rule: String,
+    /// Only on this device.
+    pub device: Option<String>,
+    /// Only when its sentence holds these words.
+    pub about: Option<String>,
+    /// Why it may stay: for whoever reads the list next year.
+    pub reason: String,
 }
 
 /// `[fabric.NAME.netbox]`

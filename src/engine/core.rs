@@ -146,7 +146,7 @@ impl Core {
             classes: Table::default(),
             hubs: line::hubs(&settings),
             plan: Arc::new(reconcile::empty(&settings.fabric)),
-            intent: IntentView { url: settings.netbox.url.clone(), ..IntentView::default() },
+            intent: IntentView { url: settings.netbox.url.clone(), branch: options.branch.clone(), ..IntentView::default() },
             settings,
             options,
             schema,
@@ -501,7 +501,6 @@ impl Core {
                 }
                 self.intent.read = Some(now());
                 self.intent.objects = read.objects;
-                self.intent.findings = read.findings;
                 let touched = if std::mem::take(&mut self.held_back) { netbox::Touched::All } else { read.touched };
                 self.adopt(Arc::new(read.fabric), &touched);
             }
@@ -557,8 +556,17 @@ impl Core {
             }
         }
         self.protect(&management);
+        self.judge(&fabric);
         self.fabric = Some(fabric);
         self.replan = true;
+    }
+
+    /// What is wrong with intent, the worst first; what was silenced apart.
+    fn judge(&mut self, fabric: &intent::Fabric) {
+        let mapped = self.devices.values().flat_map(|device| device.desired.iter().flat_map(|desired| desired.findings.iter()));
+        let (loud, quiet) = super::intent::judged(fabric.findings.iter().chain(mapped).cloned(), &self.settings.silence);
+        self.intent.findings = Arc::new(loud);
+        self.intent.silenced = Arc::new(quiet);
     }
 
     /// Protects the VRFs management runs in. Whose a path is may change with them, so every device is compared from scratch then.
@@ -970,9 +978,9 @@ impl Core {
 
     /// Findings of intent and of every device.
     pub(super) fn findings(&self) -> Vec<Finding> {
-        let mut all: Vec<Finding> = self.intent.findings.clone();
+        // Advice on intent has a screen of its own; a plan tells what matters to it.
+        let mut all: Vec<Finding> = self.intent.findings.iter().filter(|finding| finding.severity != Severity::Info).cloned().collect();
         for device in self.devices.values() {
-            all.extend(device.desired.iter().flat_map(|desired| &desired.findings).cloned());
             all.extend(device.findings.iter().cloned());
             all.extend(device.refused.iter().map(|(path, reason)| {
                 let missing = device.lowered.get(path).is_none_or(|how| *how == How::GivenUp);
