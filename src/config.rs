@@ -18,7 +18,7 @@ use serde::{Deserialize, Serialize};
 
 pub use secret::Env;
 
-pub use file::Silence;
+pub use file::{GraphQl, Silence};
 
 /// How careful to be.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Default, Serialize, Deserialize)]
@@ -122,6 +122,8 @@ pub struct NetBox {
     pub ca: Option<PathBuf>,
     /// Slugs of the sites our devices are in; empty is any.
     pub sites: Vec<String>,
+    /// Whether GraphQL is used.
+    pub graphql: GraphQl,
     /// How often the change log is asked.
     pub poll: Duration,
     /// How often everything is read, whatever the change log says.
@@ -444,6 +446,7 @@ fn resolve_fabric(name: &str, fabric: &file::Fabric, file: &file::File, path: &P
             webhook_secret,
             tag: netbox.tag.clone().unwrap_or_else(|| "evpn-fabric".into()),
             sites: netbox.sites.clone(),
+            graphql: netbox.graphql,
             ca: netbox.ca.as_ref().map(|ca| here.join(ca)),
             poll: Duration::from_secs(netbox.poll_seconds.unwrap_or(1).max(1)),
             resync: Duration::from_secs(60 * netbox.resync_minutes.unwrap_or(15).max(1)),

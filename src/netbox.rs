@@ -8,6 +8,7 @@ pub mod webhook;
 
 mod branch;
 mod feed;
+mod graphql;
 mod list;
 mod pages;
 mod raw;
@@ -16,4 +17,4 @@ mod touch;
 
 pub use client::{Call, Client, Read, Touched};
 pub use error::Error;
-pub use settings::{FieldNames, Settings};
+pub use settings::{FieldNames, GraphQl, Settings};

@@ -57,6 +57,19 @@ pub struct Fabric {
     pub timing: Times,
 }
 
+/// When intent is read through GraphQL.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Deserialize)]
+#[serde(rename_all = "lowercase")]
+pub enum GraphQl {
+    /// When NetBox has it and it answers whole; REST otherwise.
+    #[default]
+    Auto,
+    /// Or the read fails.
+    Always,
+    /// REST only.
+    Never,
+}
+
 /// `[[fabric.NAME.silence]]`: a finding on intent that is known and may stay.
 #[derive(Clone, Debug, Deserialize)]
 #[serde(deny_unknown_fields)]
@@ -90,6 +103,9 @@ pub struct NetBox {
     /// Slugs of the sites our devices are in; empty is any.
     #[serde(default)]
     pub sites: Vec<String>,
+    /// `auto`, `always`, `never`.
+    #[serde(default)]
+    pub graphql: GraphQl,
     /// PEM file of the authority.
     pub ca: Option<PathBuf>,
     /// Seconds between looks at the change log.

@@ -66,6 +66,11 @@ pub fn client(settings: &config::NetBox, branch: Option<&str>) -> Result<Client,
     own.fields = fields.map_err(|error| netbox::Error::Settings { reason: format!("fields: {error}") })?;
     own.sites.clone_from(&settings.sites);
     own.ca.clone_from(&settings.ca);
+    own.graphql = match settings.graphql {
+        config::GraphQl::Auto => netbox::GraphQl::Auto,
+        config::GraphQl::Always => netbox::GraphQl::Always,
+        config::GraphQl::Never => netbox::GraphQl::Never,
+    };
     own.branch = branch.map(str::to_owned);
     Client::new(own)
 }

@@ -14,7 +14,7 @@ use serde_json::value::RawValue;
 
 use super::error::Error;
 pub use super::pages::{List, Pages};
-use super::raw::{self, Choice, Custom, Text};
+use super::raw::{self, Choice, Custom, Link, Text};
 use super::settings::Settings;
 use crate::intent::Fabric;
 use crate::intent::context::{Context, Problem};
@@ -43,6 +43,7 @@ pub fn assemble(pages: &Pages, settings: &Settings) -> Result<Assembled, Error> 
         authors: authors(pages)?,
         findings: Vec::new(),
         names: FxHashMap::default(),
+        ports: FxHashMap::default(),
     };
     let mut fabric = Fabric::default();
     let mut objects = 0;
@@ -105,6 +106,8 @@ struct Maker<'s> {
     findings: Vec<Finding>,
     /// Device names by id.
     names: FxHashMap<u64, Arc<str>>,
+    /// Interface names by id.
+    ports: FxHashMap<u64, String>,
 }
 
 /// Custom fields of one object, read with findings about it.
@@ -171,10 +174,13 @@ impl<'a> Fields<'_, '_, 'a> {
         enum Either {
             Object { name: String },
             Name(String),
+            Id(u64),
         }
-        self.get::<Either>(name, "an object or its name").map(|either| match either {
-            Either::Object { name } | Either::Name(name) => name,
-        })
+        match self.get::<Either>(name, "an object or its name")? {
+            Either::Object { name } | Either::Name(name) => Some(name),
+            // GraphQL shows the number only.
+            Either::Id(id) => self.maker.ports.get(&id).cloned(),
+        }
     }
 }
 
@@ -365,6 +371,7 @@ impl<'s> Maker<'s> {
         ];
         self.missing("interface", list.first().map(|interface| &interface.custom_fields), &names.map(String::as_str));
         fabric.interfaces.reserve(list.len());
+        self.ports = list.iter().map(|interface| (interface.id, interface.name.to_string())).collect();
         for interface in list {
             let Some(device) = self.names.get(&interface.device.id).cloned() else { continue };
             let origin = self.origin(List::Interfaces, interface.id, &format!("{device} {}", interface.name), interface.last_updated);
@@ -422,7 +429,8 @@ impl<'s> Maker<'s> {
         let device_of: FxHashMap<u64, u64> = fabric.interfaces.iter().map(|interface| (interface.id, interface.device)).collect();
         for address in list {
             let on_interface = address.assigned_object_type.as_ref().is_some_and(|kind| kind.0 == "dcim.interface");
-            let Some(interface) = address.assigned_object_id.filter(|_| on_interface) else { continue };
+            let said = address.assigned_object_id.filter(|_| on_interface);
+            let Some(interface) = said.or_else(|| Link::of(&address.assigned_object, "InterfaceType")) else { continue };
             let Some(device) = device_of.get(&interface).and_then(|device| self.names.get(device)).cloned() else { continue };
             let origin = self.origin(List::Addresses, address.id, &address.address, address.last_updated);
             let Some(net) = network(&address.address) else {
@@ -462,14 +470,17 @@ impl<'s> Maker<'s> {
         let vlans: Vec<raw::Vlan<'_>> = pages.parse(List::Vlans)?;
         let terminations: Vec<raw::Termination<'_>> = pages.parse(List::Terminations)?;
         *objects += groups.len() + vlans.len() + terminations.len();
-        let of_cluster =
-            groups.into_iter().filter(|group| group.scope_type.as_ref().is_some_and(|kind| kind.0 == "virtualization.cluster"));
-        let clusters: FxHashMap<u64, u64> = of_cluster.filter_map(|group| Some((group.id, group.scope_id?))).collect();
-        let l2vpns: FxHashMap<u64, u64> = terminations
-            .into_iter()
-            .filter(|termination| termination.assigned_object_type == "ipam.vlan")
-            .map(|termination| (termination.assigned_object_id, termination.l2vpn.id))
-            .collect();
+        let scoped = |group: &raw::VlanGroup<'_>| {
+            let cluster = group.scope_type.as_ref().is_some_and(|kind| kind.0 == "virtualization.cluster");
+            group.scope_id.filter(|_| cluster).or_else(|| Link::of(&group.scope, "ClusterType"))
+        };
+        let clusters: FxHashMap<u64, u64> = groups.iter().filter_map(|group| Some((group.id, scoped(group)?))).collect();
+        let ends = |termination: &raw::Termination<'_>| {
+            let vlan = termination.assigned_object_type.as_ref().is_some_and(|kind| kind.0 == "ipam.vlan");
+            termination.assigned_object_id.filter(|_| vlan).or_else(|| Link::of(&termination.assigned_object, "VLANType"))
+        };
+        let l2vpns: FxHashMap<u64, u64> =
+            terminations.iter().filter_map(|termination| Some((ends(termination)?, termination.l2vpn.id))).collect();
         let f = &self.settings.fields;
         self.missing("VLAN", vlans.first().map(|vlan| &vlan.custom_fields), &[&f.trunk_groups, &f.stp_disabled]);
         for vlan in vlans {

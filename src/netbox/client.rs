@@ -3,7 +3,7 @@
 //! A login page has status 200, so the content type is checked; a redirect would carry the token elsewhere, so none is followed.
 
 use std::collections::BTreeSet;
-use std::sync::{Arc, Mutex, PoisonError};
+use std::sync::{Arc, Mutex, OnceLock, PoisonError};
 use std::time::{Duration, Instant};
 
 use bytes::Bytes;
@@ -76,6 +76,8 @@ pub struct Client {
     pub(super) held: Mutex<Option<Held>>,
     /// The branch that is read instead of main, once it was found.
     branch: OnceCell<Branch>,
+    /// Why GraphQL was given up, when it was.
+    pub(super) graphql_off: OnceLock<String>,
 }
 
 /// One read under way.
@@ -134,7 +136,15 @@ impl Client {
             builder = builder.no_proxy();
         }
         let http = builder.build().map_err(|error| wrong(reason(&error)))?;
-        Ok(Self { settings, base, http, recent: Mutex::default(), held: Mutex::default(), branch: OnceCell::new() })
+        Ok(Self {
+            settings,
+            base,
+            http,
+            recent: Mutex::default(),
+            held: Mutex::default(),
+            branch: OnceCell::new(),
+            graphql_off: OnceLock::new(),
+        })
     }
 
     /// What it was made with.
@@ -156,17 +166,26 @@ impl Client {
 impl<F: Fn(&Call) + Send + Sync> Session<'_, F> {
     /// One GET; what breaks for a moment is tried again. Reading twice changes nothing.
     pub(super) async fn get(&self, url: &str) -> Result<Bytes, Error> {
+        self.ask(url, None).await
+    }
+
+    /// One GraphQL query, which reads and nothing else.
+    pub(super) async fn post(&self, url: &str, query: &str) -> Result<Bytes, Error> {
+        self.ask(url, Some(query)).await
+    }
+
+    async fn ask(&self, url: &str, query: Option<&str>) -> Result<Bytes, Error> {
         let mut tried = 0;
         loop {
             tried += 1;
             let begun = Instant::now();
-            let answer = self.client.once(url).await;
+            let answer = self.client.once(url, query).await;
             let ms = u64::try_from(begun.elapsed().as_millis()).unwrap_or(u64::MAX);
             let (status, result) = match &answer {
                 Ok(body) => (200, format!("ok, {} bytes", body.len())),
                 Err((error, _)) => (status_of(error), error.to_string()),
             };
-            let call = Call { method: "GET".into(), url: url.to_owned(), status, ms, result };
+            let call = Call { method: if query.is_some() { "POST" } else { "GET" }.into(), url: url.to_owned(), status, ms, result };
             (self.on_call)(&call);
             self.calls.lock().unwrap_or_else(PoisonError::into_inner).push(call);
             match answer {
@@ -180,14 +199,17 @@ impl<F: Fn(&Call) + Send + Sync> Session<'_, F> {
 
 impl Client {
     /// One GET, once.
-    async fn once(&self, url: &str) -> Result<Bytes, (Error, Again)> {
+    async fn once(&self, url: &str, query: Option<&str>) -> Result<Bytes, (Error, Again)> {
         let lost = |error: reqwest::Error| {
             if error.is_timeout() {
                 return (Error::Timeout { url: url.to_owned(), seconds: self.settings.timeout.as_secs() }, Again::No);
             }
             (Error::Unreachable { url: self.base.clone(), reason: reason(&error) }, Again::After(None))
         };
-        let mut request = self.http.get(url);
+        let mut request = match query {
+            None => self.http.get(url),
+            Some(query) => self.http.post(url).header(CONTENT_TYPE, "application/json").body(query.to_owned()),
+        };
         if let Some(branch) = self.branch.get() {
             request = request.header(BRANCH, branch.header.clone());
         }

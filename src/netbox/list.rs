@@ -59,7 +59,7 @@ pub(super) struct Facts {
 
 impl List {
     /// Everything but devices and changes: what is read once the devices are known.
-    pub(super) const REST: [Self; 16] = [
+    pub(super) const AFTER_DEVICES: [Self; 16] = [
         Self::Interfaces,
         Self::Sessions,
         Self::Addresses,
@@ -189,7 +189,7 @@ impl List {
 
     /// The list that holds objects of this type.
     pub(super) fn of_kind(kind: &str) -> Option<Self> {
-        Self::REST.into_iter().chain([Self::Devices]).find(|list| list.facts().kind == kind)
+        Self::AFTER_DEVICES.into_iter().chain([Self::Devices]).find(|list| list.facts().kind == kind)
     }
 
     /// Whether a change to an object of this type can change intent.

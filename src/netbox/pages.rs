@@ -38,6 +38,16 @@ impl Pages {
         self.insert(list, &url, &body, page.results)
     }
 
+    /// Marks a list as read, even when it is empty.
+    pub(super) fn begin(&mut self, list: List) {
+        self.lists.entry(list).or_default();
+    }
+
+    /// Takes the lists of another over.
+    pub(super) fn join(&mut self, other: Self) {
+        self.lists.extend(other.lists);
+    }
+
     /// Adds objects that are parts of `body`.
     pub(super) fn insert(&mut self, list: List, url: &str, body: &Bytes, objects: Vec<&RawValue>) -> Result<(), Error> {
         let url: Arc<str> = Arc::from(url);

@@ -85,10 +85,12 @@ impl<F: Fn(&Call) + Send + Sync> Session<'_, F> {
     /// Devices, then everything else.
     pub(super) async fn lists(&self, pages: &mut Pages) -> Result<(), Error> {
         let base = self.client.base();
-        self.list(vec![(List::Devices, devices_url(self.client.settings(), base))], pages).await?;
+        if !self.graphql(pages).await? {
+            self.list(vec![(List::Devices, devices_url(self.client.settings(), base))], pages).await?;
+        }
         let ids: Vec<u64> = pages.parse::<raw::Id>(List::Devices)?.into_iter().map(|device| device.id).collect();
         let mut jobs = Vec::new();
-        for list in List::REST {
+        for list in List::AFTER_DEVICES.into_iter().filter(|list| !pages.has(*list)) {
             let facts = list.facts();
             if !facts.per_device {
                 jobs.push((list, format!("{}{}?fields={}", base, facts.path, facts.fields)));

@@ -116,7 +116,8 @@ pub(super) fn devices(before: &Pages, after: &Pages, objects: &BTreeSet<(List, u
                 List::Devices => Some(*id),
                 List::Interfaces | List::Sessions => owner.and_then(|owner| owner.device).map(|device| device.id),
                 List::Addresses => {
-                    let interface = owner.and_then(|owner| owner.assigned_object_id);
+                    let interface =
+                        owner.and_then(|owner| owner.assigned_object_id.or_else(|| raw::Link::of(&owner.assigned_object, "InterfaceType")));
                     interface.and_then(|interface| pages.one::<Port<'_>>(List::Interfaces, interface)).map(|port| port.device.id)
                 }
                 // Nothing is mapped from cables; what is wrong with them is compared by itself.

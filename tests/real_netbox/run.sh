@@ -79,3 +79,6 @@ expect 2 '[c["device"] for c in plan["changes"]] == ["leaf3"] and plan["changes"
 describe "spine1"
 expect 0 'plan["in_sync"]'
 echo "an edit in the real NetBox is exactly one change, and undoing it leaves none"
+
+# 5. The same leaves, plans from branches, webhooks of the real worker
+python3 tests/real_netbox/journey.py "$BIN" "$NETBOX_URL" "$NETBOX_TOKEN" "$SCRATCH/real.toml" "$(python3 -c 'import json,sys; print(json.loads(open(sys.argv[1]).readline())["config"])' "$SCRATCH/lab.json")"

@@ -7,6 +7,7 @@ use axum::extract::{Request, State};
 use axum::http::{HeaderValue as AxumHeader, StatusCode};
 use axum::response::{IntoResponse, Response};
 
+use super::super::settings::GraphQl;
 use super::*;
 use crate::intent::finding::Severity;
 
@@ -24,7 +25,12 @@ struct Fake {
 async fn handle(State(fake): State<Arc<Fake>>, request: Request) -> Response {
     let path = request.uri().path().to_owned();
     let query = request.uri().query().unwrap_or_default();
-    let pairs = query.split('&').filter_map(|pair| pair.split_once('=')).map(|(key, value)| (key.to_owned(), value.to_owned())).collect();
+    let mut pairs: HashMap<String, String> =
+        query.split('&').filter_map(|pair| pair.split_once('=')).map(|(key, value)| (key.to_owned(), value.to_owned())).collect();
+    let (parts, body) = request.into_parts();
+    let body = axum::body::to_bytes(body, 1 << 20).await.unwrap();
+    pairs.insert("body".to_owned(), String::from_utf8(body.to_vec()).unwrap());
+    let request = Request::from_parts(parts, axum::body::Body::empty());
     let header = request.headers().get("authorization").and_then(|value| value.to_str().ok()).unwrap_or_default();
     fake.token.lock().unwrap().push(header.to_owned());
     let branch = request.headers().get("x-netbox-branch").and_then(|value| value.to_str().ok()).unwrap_or_default();
@@ -89,7 +95,14 @@ fn plain(path: &str, query: &HashMap<String, String>) -> (u16, &'static str, Str
 }
 
 fn client(url: &str) -> Client {
-    Client::new(Settings::new(url, "nbt_key.secret".into())).unwrap()
+    Client::new(rest(url)).unwrap()
+}
+
+/// Settings that read by REST alone.
+fn rest(url: &str) -> Settings {
+    let mut settings = Settings::new(url, "nbt_key.secret".into());
+    settings.graphql = GraphQl::Never;
+    settings
 }
 
 #[tokio::test]
@@ -182,7 +195,7 @@ async fn what_breaks_for_a_moment_is_asked_again() {
 async fn nobody_at_home_is_unreachable_and_slow_is_a_timeout() {
     let listener = tokio::net::TcpListener::bind("127.0.0.1:0").await.unwrap();
     let url = format!("http://{}", listener.local_addr().unwrap());
-    let mut settings = Settings::new(&url, "nbt_key.secret".into());
+    let mut settings = rest(&url);
     settings.timeout = Duration::from_millis(200);
     let error = Client::new(settings).unwrap().read(|_| {}).await.unwrap_err();
     assert!(matches!(error, Error::Timeout { .. }), "{error}");
@@ -278,6 +291,58 @@ async fn a_proxy_that_says_when_is_heeded() {
 }
 
 #[tokio::test]
+async fn graphql_is_used_while_it_answers_whole() {
+    // One device over GraphQL, whose pages are cut at one row; what the query is for is told by its field.
+    let devices = [
+        r#"{"id":"1","name":"leaf1","role":{"slug":"leaf"},"site":{"slug":"dc"},"status":"active","tags":[{"slug":"evpn-fabric"}],"custom_fields":{"asn":65001},"config_context":{}}"#,
+        r#"{"id":"4","name":"leaf4","role":{"slug":"leaf"},"site":{"slug":"dc"},"status":"active","tags":[{"slug":"evpn-fabric"}],"custom_fields":{},"config_context":{}}"#,
+    ];
+    let port = r#"{"id":"9","name":"Loopback0","enabled":true,"mtu":null,"mode":"","description":"","custom_fields":{},"device":{"id":"4"},"lag":null,"parent":null,"vrf":null,"untagged_vlan":null,"tagged_vlans":[],"tags":[],"ip_addresses":[{"id":"7","address":"10.0.0.4/32","status":"active","role":"","custom_fields":{},"vrf":null,"tags":[]}]}"#;
+    let rows = move |field: &str, start: u64| match (field, start) {
+        ("device_list", 0) => devices[0].to_owned(),
+        ("device_list", 2) => devices[1].to_owned(),
+        ("interface_list", 0) => port.to_owned(),
+        _ => String::new(),
+    };
+    let graphql = move |query: &str| {
+        let body: serde_json::Value = serde_json::from_str(query).unwrap();
+        let (text, start) = (body["query"].as_str().unwrap(), body["variables"]["start"].as_u64().unwrap());
+        let field = text.split("rows: ").nth(1).unwrap().split('(').next().unwrap();
+        format!(r#"{{"data":{{"rows":[{}]}}}}"#, rows(field, start))
+    };
+    let (url, fake) = start(move |path, query, _| match path {
+        "/graphql/" => (200, JSON, graphql(&query["body"])),
+        _ => plain(path, query),
+    })
+    .await;
+    let mut settings = Settings::new(&url, "nbt_key.secret".into());
+    settings.graphql = GraphQl::Always;
+    let read = Client::new(settings.clone()).unwrap().read(|_| {}).await.unwrap();
+    let names: Vec<&str> = read.fabric.devices.iter().map(|device| &*device.name).collect();
+    assert_eq!((names, read.fabric.addresses[0].net.to_string()), (vec!["leaf1", "leaf4"], "10.0.0.4/32".to_owned()));
+    assert_eq!(read.fabric.interface(read.fabric.addresses[0].interface).unwrap().device, 4);
+    assert!(!fake.asked.lock().unwrap().contains_key("/api/dcim/devices/"), "REST was not asked for what GraphQL told");
+
+    // Switched off, refused or logged out: REST reads the same, unless GraphQL was insisted on.
+    for (status, kind, body) in
+        [(404, "text/html", "<html>"), (200, "text/html", "<html>log in"), (200, JSON, r#"{"data":null,"errors":[{"message":"no"}]}"#)]
+    {
+        let (url, fake) =
+            start(move |path, query, _| if path == "/graphql/" { (status, kind, body.into()) } else { plain(path, query) }).await;
+        settings.url.clone_from(&url);
+        settings.graphql = GraphQl::Auto;
+        let client = Client::new(settings.clone()).unwrap();
+        assert_eq!(client.read(|_| {}).await.unwrap().fabric.devices.len(), 1);
+        let asked = fake.asked.lock().unwrap()["/graphql/"];
+        client.read(|_| {}).await.unwrap();
+        assert_eq!(fake.asked.lock().unwrap()["/graphql/"], asked, "given up for good");
+        settings.graphql = GraphQl::Always;
+        let error = Client::new(settings.clone()).unwrap().read(|_| {}).await.unwrap_err();
+        assert!(matches!(error, Error::GraphQl { .. } | Error::NotJson { .. }), "{error}");
+    }
+}
+
+#[tokio::test]
 async fn branches_are_found_by_name() {
     let rows = r#"[{"id":1,"name":"old","schema_id":"aaaa1111","status":{"value":"merged","label":"Merged"}},
         {"id":2,"name":"CR 7","schema_id":"bbbb2222","status":{"value":"ready","label":"Ready"}},
@@ -288,7 +353,7 @@ async fn branches_are_found_by_name() {
     };
     let (url, fake) = start(answer).await;
     let branch = |name: &str| {
-        let mut settings = Settings::new(&url, "nbt_key.secret".into());
+        let mut settings = rest(&url);
         settings.branch = Some(name.to_owned());
         Client::new(settings).unwrap()
     };
