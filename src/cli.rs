@@ -49,6 +49,9 @@ pub struct Line {
     /// What every command knows.
     #[command(flatten)]
     pub global: Global,
+    /// Read this NetBox branch instead of main: the console shows what merging it would do, and commits nothing
+    #[arg(long, value_name = "NAME")]
+    pub branch: Option<String>,
     /// The command; none opens the console.
     #[command(subcommand)]
     pub command: Option<Command>,
@@ -164,9 +167,12 @@ fn dispatch(line: Line) -> Exit {
         tokio::runtime::Builder::new_multi_thread().enable_all().build().map_err(|error| Failure::new(format!("no runtime: {error}")))?;
     limits::raise();
     let global = line.global;
+    if line.branch.is_some() && line.command.is_some() {
+        return Err(Failure::new("--branch before a command is for the console").hint("`plan` and `intent` take it behind their name"));
+    }
     let code = runtime.block_on(async move {
         match line.command {
-            None => console::run(&global).await,
+            None => console::run(&global, line.branch).await,
             Some(Command::Lab(command)) => command.run(&global).await,
             Some(Command::Plan(command)) => command.run(&global).await,
             Some(Command::Apply(command)) => command.run(&global).await,

@@ -12,12 +12,16 @@ use crate::engine::{Engine, Options};
 use crate::tui;
 
 /// Opens it on the fabric the settings name.
-pub async fn run(global: &Global) -> Exit {
-    open(global, global.settings()?).await
+pub async fn run(global: &Global, branch: Option<String>) -> Exit {
+    show(global, global.settings()?, Options { branch, ..Options::console() }).await
 }
 
 /// Opens it on a fabric; the engine ends with it.
 pub async fn open(global: &Global, settings: Settings) -> Exit {
+    show(global, settings, Options::console()).await
+}
+
+async fn show(global: &Global, settings: Settings, how: Options) -> Exit {
     // Taken before the screen is: what cannot be listened on is said in plain words.
     let listener = match settings.listen {
         Some(listen) => Some(server::bind(listen).await.map_err(|error| {
@@ -27,7 +31,7 @@ pub async fn open(global: &Global, settings: Settings) -> Exit {
         None => None,
     };
     let webhooks = Webhooks::new(&settings.netbox).map(Arc::new);
-    let handle = Engine::start(settings, Options::console())?;
+    let handle = Engine::start(settings, how)?;
     let pages = Pages { snapshots: handle.snapshots.clone(), commands: handle.commands.clone(), webhooks };
     let serving = async {
         if let Some(listener) = listener

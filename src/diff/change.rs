@@ -65,6 +65,9 @@ pub struct Change {
     /// Why, in words for the operator: `flaps 10.0.3.1`. Empty when there is nothing to say.
     #[serde(skip_serializing_if = "String::is_empty", default)]
     pub warning: String,
+    /// Only the NetBox branch that is read wants it; main does not, yet.
+    #[serde(skip_serializing_if = "std::ops::Not::not", default)]
+    pub unmerged: bool,
 }
 
 /// A change's name: what staging, plans and screens select by, never by row.

@@ -325,6 +325,7 @@ impl Judge<'_> {
             origin,
             risk: Risk::None,
             warning: String::new(),
+            unmerged: false,
         });
     }
 
@@ -343,6 +344,7 @@ impl Judge<'_> {
             origin,
             risk: Risk::None,
             warning: String::new(),
+            unmerged: false,
         });
     }
 

@@ -80,6 +80,7 @@ mod tests {
             origin: None,
             risk: Risk::None,
             warning: String::new(),
+            unmerged: false,
         }
     }
 

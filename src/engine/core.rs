@@ -503,6 +503,7 @@ impl Core {
                 self.intent.objects = read.objects;
                 let touched = if std::mem::take(&mut self.held_back) { netbox::Touched::All } else { read.touched };
                 self.adopt(Arc::new(read.fabric), &touched);
+                self.tell_apart(read.main.as_ref());
             }
         }
     }
@@ -559,6 +560,16 @@ impl Core {
         self.judge(&fabric);
         self.fabric = Some(fabric);
         self.replan = true;
+    }
+
+    /// For a branch: what main wants of each device, so that what only the branch wants is marked.
+    fn tell_apart(&mut self, main: Option<&intent::Fabric>) {
+        let Some(main) = main else { return };
+        for (name, device) in &mut self.devices {
+            // A device that main does not know gets nothing from it: all of it is the branch's.
+            device.main = Some(intent::map::desired(main, &self.schema, name, &self.paths).tree);
+            device.dirty.diff = true;
+        }
     }
 
     /// What is wrong with intent, the worst first; what was silenced apart.
@@ -757,6 +768,11 @@ impl Core {
             }
             Command::Commit { hash } => {
                 self.reconcile().await;
+                if let Some(branch) = &self.options.branch {
+                    let words = format!("intent is read from branch {branch}: merge it in NetBox, then plan from main");
+                    self.refuse(&hash, &words);
+                    return;
+                }
                 match self.staged_plan.clone().filter(|plan| plan.hash == hash) {
                     Some(plan) => self.start(plan).await,
                     None => self.refuse(&hash, "another plan is staged by now: review it again"),

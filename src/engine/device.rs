@@ -127,6 +127,8 @@ pub struct Device {
     pub mlag: Option<Mlag>,
     /// What it should be; `None` without intent.
     pub desired: Option<Arc<Desired>>,
+    /// When intent is read from a branch: what main wants.
+    pub main: Option<Tree>,
     /// The leaves of `desired`, as drawn.
     pub wanted: Arc<Tree>,
     /// What we committed.
@@ -185,6 +187,7 @@ impl Device {
             running: Running::Unread,
             mlag: None,
             desired: None,
+            main: None,
             wanted: Arc::new(Tree::new(Arc::clone(paths))),
             applied: Tree::new(Arc::clone(paths)),
             not_retained: Vec::new(),

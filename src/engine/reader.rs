@@ -86,8 +86,12 @@ impl Reader {
     }
 
     async fn turns(&self) {
-        let client = match client(&self.settings, self.branch.as_deref()) {
-            Ok(client) => client,
+        let made = client(&self.settings, self.branch.as_deref()).and_then(|client| {
+            let main = self.branch.is_some().then(|| self::client(&self.settings, None)).transpose()?;
+            Ok((client, main))
+        });
+        let (client, main) = match made {
+            Ok(made) => made,
             Err(error) => {
                 self.tell(Err(error)).await;
                 return;
@@ -117,6 +121,10 @@ impl Reader {
                 },
             };
             if let Some(read) = read {
+                let read = match (&main, read) {
+                    (Some(main), Ok(read)) => self.read(main).await.map(|main| netbox::Read { main: Some(main.fabric), ..read }),
+                    (_, read) => read,
+                };
                 match &read {
                     Ok(read) => {
                         (failures, turn, seldom) = (0, Turn::Follow, read.last_change_id.is_none());

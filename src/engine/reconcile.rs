@@ -12,6 +12,7 @@ use crate::plan::model::{FORMAT, Plan, UnknownDevice};
 use crate::plan::{self, DevicePart, PlanInput, guard, stage};
 use crate::store::drift::Drift;
 use crate::store::now;
+use crate::tree::Tree;
 
 use super::core::Core;
 use super::device::{Device, Moved};
@@ -48,7 +49,10 @@ pub(super) fn compare(device: &mut Device, catalog: &Catalog) -> Moved {
         Sides { desired: &desired.tree, exhaustive: &desired.exhaustive, observed: &device.observed, applied: Some(&device.applied) };
     let diff = device.differ.update(catalog, &sides);
     let tally = Tally { equal: diff.tally.equal, foreign: diff.tally.foreign, protected: diff.tally.protected };
-    let found = diff.changes.clone();
+    let mut found = diff.changes.clone();
+    if let Some(main) = &device.main {
+        found.iter_mut().for_each(|change| change.unmerged = unmerged(change, main));
+    }
     if device.foreign.len() != diff.foreign.len()
         || device.foreign.iter().zip(&diff.foreign).any(|(have, new)| have.0 != new.0 || have.1 != new.1.to_string())
     {
@@ -61,6 +65,14 @@ pub(super) fn compare(device: &mut Device, catalog: &Catalog) -> Moved {
         device.dirty.view = true;
     }
     device.settle(&found)
+}
+
+/// Whether main does not want this change: it wants another value there, or still wants what would be deleted.
+fn unmerged(change: &Change, main: &Tree) -> bool {
+    match &change.desired {
+        Some(wanted) => main.value(&change.path) != Some(wanted),
+        None => main.value(&change.path).is_some() || !main.below(&change.path).is_empty(),
+    }
 }
 
 /// What moved, in a line a device.

@@ -53,6 +53,8 @@ pub struct Read {
     pub last_change_id: Option<u64>,
     /// What it can have moved since the read before.
     pub touched: Touched,
+    /// For a branch: what main says, to tell the two apart.
+    pub main: Option<Fabric>,
 }
 
 /// The devices a read can have moved since the read before.

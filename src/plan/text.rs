@@ -134,6 +134,9 @@ fn row(change: &Change, is_entry: bool, style: Style) -> String {
         Kind::Delete if is_entry => format!("    - {}", change.entry),
         Kind::Delete => format!("      - {what} (was {})", value(&change.observed)),
     };
+    if change.unmerged {
+        text.push_str("  (only in the branch)");
+    }
     if !change.warning.is_empty() {
         _ = write!(text, "  ! {}", change.warning);
     } else if change.risk >= Risk::Flap {

@@ -113,7 +113,10 @@ fn header(model: &Model, draw: &mut Draw<'_>, area: Rect) {
         (Some(_), None) => (format!("{gap}intent FAILED"), theme.bad),
         (None, Some(read)) => {
             let age = draw.rough_age(read);
-            (format!("{gap}intent {age}"), theme.text)
+            match &model.live.intent.branch {
+                Some(branch) => (format!("{gap}BRANCH {branch} {age}"), theme.warn),
+                None => (format!("{gap}intent {age}"), theme.text),
+            }
         }
         (None, None) => (format!("{gap}intent reading"), theme.warn),
     };

@@ -51,6 +51,7 @@ fn change(device: &str, text: &str, entry: &str, construct: Construct, desired: 
         })),
         risk: Risk::None,
         warning: String::new(),
+        unmerged: false,
         new_entry: None,
     }
 }

@@ -77,5 +77,6 @@ pub fn change(device: &str) -> Change {
         origin: None,
         risk: Risk::None,
         warning: String::new(),
+        unmerged: false,
     }
 }

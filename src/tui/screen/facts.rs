@@ -144,8 +144,12 @@ pub fn severity(severity: Severity, theme: &Theme) -> (&'static str, &'static st
 
 /// The origin of a change: object, user, time.
 pub fn origin(change: &Change) -> String {
-    let Some(origin) = &change.origin else { return "not in intent: ours, no longer wanted".to_owned() };
-    let mut text = format!("NetBox {}", origin.object);
+    let Some(origin) = &change.origin else {
+        let words =
+            if change.unmerged { "not in the branch: ours, no longer wanted there" } else { "not in intent: ours, no longer wanted" };
+        return words.to_owned();
+    };
+    let mut text = format!("NetBox {}{}", origin.object, if change.unmerged { ", only in the branch" } else { "" });
     for part in [&origin.user, &origin.time].into_iter().flatten() {
         text.push_str(" · ");
         text.push_str(part);
