@@ -103,6 +103,8 @@ pub struct SyncDone {
     pub read: Vec<Path>,
     /// Paths that are not had as they were asked for, and how they are: the device refused that.
     pub lowered: Vec<(Path, How)>,
+    /// Of `read`, what failed to be read so far: that nothing is known below it means nothing.
+    pub unread: Vec<Path>,
 }
 
 impl SyncDone {
@@ -352,7 +354,8 @@ impl Task {
                         How::OnChange | How::Sample | How::TargetDefined | How::GivenUp => streamed.push(subscription.path.clone()),
                     }
                 }
-                self.queue.push(SessionEvent::SyncDone(SyncDone { unsynced, streamed, read, lowered }));
+                let unread = self.machine.unread().cloned().collect();
+                self.queue.push(SessionEvent::SyncDone(SyncDone { unsynced, streamed, read, lowered, unread }));
             }
             Action::PathRefused { index, reason, now } => {
                 if let Some((subscription, _)) = self.machine.subscription(index) {
