@@ -149,6 +149,11 @@ impl Machine {
         self.odd_syncs
     }
 
+    /// Whether the first values are in.
+    pub(super) fn is_synced(&self) -> bool {
+        matches!(&self.phase, Phase::Streaming(stream) if stream.done.is_some())
+    }
+
     /// What the device row says now.
     pub fn report(&self) -> Report {
         let next_try = match self.phase {
