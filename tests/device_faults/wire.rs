@@ -7,7 +7,7 @@ use std::time::Duration;
 use fabric_orchestrator::config::Timing;
 use fabric_orchestrator::engine::snapshot::Stream;
 use fabric_orchestrator::gnmi::Target;
-use fabric_orchestrator::gnmi::session::{Control, Limits, SessionEvent, Settings, State, Subscription, run};
+use fabric_orchestrator::gnmi::session::{Control, Counters, Limits, SessionEvent, Settings, State, Subscription, run};
 use fabric_orchestrator::gnmi::wire::budget::Budget;
 use fabric_orchestrator::gnmi::wire::canon::AsItCame;
 use fabric_orchestrator::gnmi::wire::walk::Decoder;
@@ -108,35 +108,45 @@ async fn a_thousand_reconnects_leave_nothing_behind() {
     let (control, asked) = tokio::sync::mpsc::channel(1);
     let session = tokio::spawn(run(settings, decoder, told, asked));
     let metrics = tokio::runtime::Handle::current().metrics();
-    let (mut counted, mut ignored, mut connects) = (Vec::new(), 0, 0);
+    let mut counted: Vec<(usize, usize, usize, usize)> = Vec::new();
+    let mut counters = Counters::default();
     for round in 0..=1000 {
         loop {
             match events.recv().await.expect("the session lives") {
                 SessionEvent::SyncStart => tree.begin_sweep(),
                 SessionEvent::Batch(batch) => _ = batch.apply(&mut tree),
                 SessionEvent::SyncDone(done) => _ = tree.sweep(|path| done.sweeps(path)),
-                SessionEvent::Counters(counters) => (ignored, connects) = (counters.ignored, counters.connects),
+                SessionEvent::Counters(new) => counters = new,
                 SessionEvent::State { state: State::Live, .. } => break,
                 _ => {}
             }
         }
         if round % 250 == 0 {
-            // Tasks of connections that were cut need a moment to end.
-            for _ in 0..200 {
-                tokio::task::yield_now().await;
+            // Connections that were cut need a moment to end: the fewest tasks of a second, or as few as there were.
+            let before = counted.first().map_or(0, |(tasks, ..)| *tasks);
+            let mut tasks = usize::MAX;
+            for _ in 0..100 {
+                tokio::time::sleep(Duration::from_millis(10)).await;
+                tasks = tasks.min(metrics.num_alive_tasks());
+                if tasks <= before {
+                    break;
+                }
             }
-            tokio::time::sleep(Duration::from_millis(50)).await;
-            counted.push((metrics.num_alive_tasks(), tree.len(), tree.paths().len(), tree.heap_bytes() / 1024));
+            counted.push((tasks, tree.len(), tree.paths().len(), tree.heap_bytes() / 1024));
         }
         if round < 1000 {
             device.cut();
         }
     }
-    assert!(tree.len() > 20 && ignored == 0, "{ignored} ignored");
-    let (first, last) = (counted[1], counted[4]);
-    assert_eq!((first.1, first.2), (last.1, last.2), "leaves and paths: {counted:?}");
-    assert!(last.0 <= first.0 && last.3 <= first.3 + 1, "tasks, KiB: {counted:?}");
-    assert!(connects >= 1000 || connects == 0, "{connects}");
+    while counters.connects < 1001 {
+        if let SessionEvent::Counters(new) = events.recv().await.expect("the session lives") {
+            counters = new;
+        }
+    }
+    let (first, last) = (counted[0], counted[4]);
+    assert!(first.1 > 20 && counters.ignored + counters.dropped + counters.bad == 0, "{counters:?}");
+    assert_eq!((first.0, first.1, first.2), (last.0, last.1, last.2), "tasks, leaves, paths: {counted:?}");
+    assert!(last.3 <= first.3 + 1, "KiB: {counted:?}");
     control.send(Control::Stop).await.unwrap();
     session.await.unwrap();
     drop(events);

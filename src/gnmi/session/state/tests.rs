@@ -400,3 +400,20 @@ fn a_device_in_the_wrong_state_refuses_no_path() {
     assert!(m.step(1, Input::StreamFailed(error)).contains(&Action::Close));
     assert!(m.subscriptions().all(|(_, _, how)| how == How::OnChange) && m.report().next_try.is_some());
 }
+
+/// First values that take longer than our patience: live, and said to be incomplete until the sync comes after all.
+#[test]
+fn patience_ends_but_nothing_is_believed_to_be_whole() {
+    let mut m = machine(1);
+    m.step(0, Input::Tick);
+    m.step(0, Input::Connected);
+    let mut done = Vec::new();
+    for now in (0..=70_000).step_by(1000) {
+        done.extend(m.step(now, Input::Message(1)).into_iter().filter(|action| matches!(action, Action::SyncDone { .. })));
+        done.extend(m.step(now, Input::Tick).into_iter().filter(|action| matches!(action, Action::SyncDone { .. })));
+    }
+    assert_eq!(done, [Action::SyncDone { unsynced: true }]);
+    assert!(state(&m) == State::Live && m.report().unsynced);
+    assert!(m.step(71_000, Input::Sync).contains(&Action::SyncDone { unsynced: false }));
+    assert!(state(&m) == State::Live && !m.report().unsynced);
+}
