@@ -446,6 +446,15 @@ impl Task {
 
     /// A message, and those that are there already.
     fn received(&mut self, first: Result<Option<Bytes>, Status>) {
+        let before = self.counters.updates;
+        self.burst(first);
+        // First values are no flood, however many.
+        if self.machine.is_synced() && self.flood.count(self.counters.updates - before, Instant::now()) {
+            self.queue.push(SessionEvent::Flooding(true));
+        }
+    }
+
+    fn burst(&mut self, first: Result<Option<Bytes>, Status>) {
         let received = wall_clock();
         let mut message = first;
         for taken in 1..=BURST {
@@ -463,7 +472,7 @@ impl Task {
                 Err(status) => return self.stream_failed(&status),
             }
             // What is fetched must be looked at, so the last turn fetches nothing.
-            if taken == BURST || self.flood.holds() || self.queue.must_wait() {
+            if taken == BURST || self.queue.must_wait() {
                 return;
             }
             let Some(stream) = self.stream.as_mut() else { return };
@@ -489,9 +498,6 @@ impl Task {
         self.counters.updates += updates;
         self.counters.duplicates += duplicates;
         self.counters.bad += bad;
-        if self.machine.is_synced() && self.flood.count(updates, Instant::now()) {
-            self.queue.push(SessionEvent::Flooding(true));
-        }
         self.tell_at.get_or_insert_with(|| Instant::now() + COUNTERS_EVERY);
         match result {
             Ok(Received::Notification) => self.feed(Input::Message(usize::try_from(updates).unwrap_or(usize::MAX))),

@@ -110,6 +110,11 @@ async fn tls_says_what_is_wrong() {
     assert!(matches!(problem(call(at(&expired, &trusting)).await), CertificateProblem::Expired(_)));
     assert_eq!(call(at(&expired, &Tls { skip_verify: true, ..Tls::default() })).await, Ok(()));
 
+    let early = ours.sign_in(&["127.0.0.1"], Some((2999, 3000)));
+    let early = tonic::transport::ServerTlsConfig::new().identity(tonic::transport::Identity::from_pem(early.0, early.1));
+    let early = Running::start_tls(Knobs::default(), Some(early)).await;
+    assert!(matches!(problem(call(at(&early, &trusting)).await), CertificateProblem::NotYetValid(_)));
+
     let unknown = Running::start_tls(Knobs::default(), Some(theirs.server(&["127.0.0.1"], false, None))).await;
     assert_eq!(problem(call(at(&unknown, &trusting)).await), CertificateProblem::UnknownIssuer);
 
