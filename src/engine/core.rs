@@ -427,6 +427,7 @@ impl Core {
                 let gone = device.observed.sweep(|path| !line::is_cli(path) && done.sweeps(path));
                 tracing::debug!(device = %name, gone, leaves = device.observed.len(), "synced");
                 device.synced(&done);
+                self.replan = true;
             }
             SessionEvent::Flooding(floods) => {
                 device.floods = floods;
@@ -938,9 +939,9 @@ impl Core {
         for device in self.devices.values_mut() {
             if device.dirty.diff {
                 device.dirty.diff = false;
-                let before = device.changes.clone();
+                let (before, unseen) = (device.changes.clone(), device.withheld);
                 let moved = reconcile::compare(device, &self.catalog);
-                self.replan |= before != device.changes || before.is_none();
+                self.replan |= before != device.changes || before.is_none() || unseen != device.withheld;
                 // The first comparison finds what is there, not what came.
                 if before.is_some() && self.abort.is_none() {
                     said.extend(reconcile::words(device.name(), &moved));
@@ -1014,6 +1015,15 @@ impl Core {
                         "it is mirrored all the same, only later: drift there shows when it is read next".into()
                     },
                 }
+            }));
+            all.extend(device.sight.notes(device.withheld).into_iter().map(|note| Finding {
+                code: "not-seen".into(),
+                severity: Severity::Warning,
+                device: Some(Arc::clone(device.name())),
+                path: None,
+                origin: None,
+                message: format!("{}: {note}", device.name()),
+                hint: "let the device be read there: see its refused paths, or resync it".into(),
             }));
             if let Running::Failed(error) = &device.running {
                 all.push(Finding {

@@ -58,6 +58,7 @@ async fn a_path_that_is_denied_costs_only_itself_and_makes_no_drift() {
         snapshot.plan.findings.iter().map(|finding| (finding.code.clone(), finding.path.clone())).collect()
     };
     assert!(findings.contains(&("path-refused".into(), Some(lacp.clone()))), "{findings:?}");
+    assert!(findings.contains(&("not-seen".into(), None)), "{findings:?}");
     assert!(findings.contains(&("running-config-unreadable".into(), None)), "{findings:?}");
     // Drift elsewhere is seen as ever, and so is lacp once it is allowed again.
     all.drift(&[(&mtu(11), Value::Uint(1600))]).await;
