@@ -2,7 +2,7 @@
 //!
 //! prost builds a string for every element name of every path of every update, which is nine tenths of the cost of reading
 //! telemetry. A device sends the same few thousand paths again and again, so here the bytes of a path are looked up as they
-//! stand and become a [`PathId`](crate::tree::PathId); only bytes never seen are read. Values of the common kinds are read in place. Whatever is
+//! stand and become a [`PathId`]; only bytes never seen are read. Values of the common kinds are read in place. Whatever is
 //! unusual (unknown fields, doubled fields, the deprecated forms, broken lengths) goes to prost as a whole message, so the
 //! two can differ in speed only; a property test holds them together.
 
