@@ -310,7 +310,7 @@ impl Task {
     /// Whether the stream is read now. Not read, the device has to wait: nothing is lost.
     fn reads(&mut self) -> bool {
         let waits = self.flood.holds() || self.queue.must_wait();
-        if self.waited && !waits {
+        if self.waited && !waits && self.machine.is_streaming() {
             // It was us who did not listen: the device was not silent.
             self.feed(Input::Message(0));
         }

@@ -149,6 +149,11 @@ impl Machine {
         self.odd_syncs
     }
 
+    /// Whether a stream is open that is no trial of part of the list.
+    pub(super) fn is_streaming(&self) -> bool {
+        matches!(self.phase, Phase::Streaming(_))
+    }
+
     /// Whether the first values are in.
     pub(super) fn is_synced(&self) -> bool {
         matches!(&self.phase, Phase::Streaming(stream) if stream.done.is_some())

@@ -277,7 +277,9 @@ async fn syncs_never_twice_early_and_in_the_middle() {
 async fn a_slow_reader_loses_values_but_not_the_truth() {
     let many: Vec<_> = (0..3000u64).map(|n| (path(&format!("/counters/counter[id={n}]/value")), Value::Uint(n))).collect();
     let server = Running::start(Knobs { leaves: many.clone(), ..Knobs::default() }).await;
-    let settings = Settings { limits: hasty(), queue: 1000, ..Settings::new(server.target(), on_change(&["/counters"])) };
+    // Patient, or a machine under load would give up on the stream before it overflows.
+    let limits = Limits { no_sync_most: Duration::from_secs(60), no_sync_quiet: Duration::from_secs(60), ..hasty() };
+    let settings = Settings { limits, queue: 1000, ..Settings::new(server.target(), on_change(&["/counters"])) };
     let mut mirror = Mirror::with(settings);
     // Nobody reads: the task must not hold more than it may. It closes the stream when it gives up.
     until("the stream was opened", || server.fake.most_streams.load(Ordering::SeqCst) == 1).await;
