@@ -50,6 +50,11 @@ pub(super) fn compare(device: &mut Device, catalog: &Catalog) -> Moved {
     let diff = device.differ.update(catalog, &sides);
     let tally = Tally { equal: diff.tally.equal, foreign: diff.tally.foreign, protected: diff.tally.protected };
     let mut found = diff.changes.clone();
+    let withheld = device.sight.believe(&mut found);
+    if device.withheld != withheld {
+        device.withheld = withheld;
+        device.dirty.view = true;
+    }
     if let Some(main) = &device.main {
         found.iter_mut().for_each(|change| change.unmerged = unmerged(change, main));
     }

@@ -222,7 +222,7 @@ impl Error {
             Self::NoTarget { .. } => "add the device to the collector, or set `collector_target` to its name there",
             Self::Unimplemented { .. } => "see `discover probe` for what the device supports",
             Self::Unavailable { .. } => "try again later",
-            Self::TooLarge { .. } => "ask for less at once, or raise `max_message`",
+            Self::TooLarge { .. } => "ask for less at once, or raise `message_mib` in the fabric's limits",
             Self::Timeout { .. } => "try again, or ask for less at once",
             Self::Broken { .. } => "try again; look at the device's log if it stays",
             Self::Unknown { .. } => "read the device again before sending anything",

@@ -1,5 +1,6 @@
 //! A small gNMI server for tests, with every bad habit as a knob. Not the simulator: that one is faithful, this one is not.
 
+use std::net::SocketAddr;
 use std::pin::Pin;
 use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
 use std::sync::{Arc, Mutex};
@@ -58,6 +59,8 @@ pub(crate) struct Knobs {
     /// Whether refusals name the path.
     pub names_paths: bool,
     pub no_subscribe: bool,
+    /// What the next Subscribes are answered with.
+    pub subscribe: Vec<Status>,
     pub sync: SyncStyle,
     /// How many streams end right after their sync.
     pub eof: usize,
@@ -84,6 +87,8 @@ pub(crate) struct Fake {
 pub(crate) struct Running {
     pub fake: Arc<Fake>,
     pub address: String,
+    /// Who answers there.
+    behind: Arc<Mutex<SocketAddr>>,
 }
 
 impl Running {
@@ -106,7 +111,7 @@ impl Running {
             deaf: AtomicBool::new(false),
         });
         let inner = TcpListener::bind("127.0.0.1:0").await.unwrap();
-        let inner_address = inner.local_addr().unwrap();
+        let behind = Arc::new(Mutex::new(inner.local_addr().unwrap()));
         let mut builder = Server::builder();
         if let Some(tls) = tls {
             builder = builder.tls_config(tls).unwrap();
@@ -115,16 +120,16 @@ impl Running {
         tokio::spawn(router.serve_with_incoming(TcpListenerStream::new(inner)));
         let outer = TcpListener::bind("127.0.0.1:0").await.unwrap();
         let address = outer.local_addr().unwrap().to_string();
-        let shared = Arc::clone(&fake);
+        let (shared, whom) = (Arc::clone(&fake), Arc::clone(&behind));
         tokio::spawn(async move {
             while let Ok((mut client, _)) = outer.accept().await {
                 if shared.deaf.load(Ordering::SeqCst) {
                     continue;
                 }
                 shared.connections.fetch_add(1, Ordering::SeqCst);
-                let mut cut = shared.wire.subscribe();
+                let (mut cut, inner) = (shared.wire.subscribe(), *whom.lock().unwrap());
                 tokio::spawn(async move {
-                    let mut server = TcpStream::connect(inner_address).await.unwrap();
+                    let mut server = TcpStream::connect(inner).await.unwrap();
                     tokio::select! {
                         _ = tokio::io::copy_bidirectional(&mut client, &mut server) => {}
                         _ = cut.changed() => {}
@@ -132,7 +137,7 @@ impl Running {
                 });
             }
         });
-        Self { fake, address }
+        Self { fake, address, behind }
     }
 
     pub(crate) fn target(&self) -> Target {
@@ -141,6 +146,11 @@ impl Running {
 
     pub(crate) fn knobs(&self, change: impl FnOnce(&mut Knobs)) {
         change(&mut self.fake.knobs.lock().unwrap());
+    }
+
+    /// The other one answers new connections from now on.
+    pub(crate) fn hand_over(&self, other: &Self) {
+        *self.behind.lock().unwrap() = *other.behind.lock().unwrap();
     }
 
     /// Cuts every connection; new ones are accepted.
@@ -262,6 +272,9 @@ impl GNmi for Handle {
         if knobs.no_subscribe {
             return Err(Status::unimplemented("Subscribe is not implemented"));
         }
+        if let Some(status) = self.0.knobs.lock().unwrap().subscribe.pop() {
+            return Err(status);
+        }
         let mut requests = request.into_inner();
         let Some(proto::subscribe_request::Request::Subscribe(list)) = requests.message().await?.and_then(|request| request.request) else {
             return Err(Status::invalid_argument("the first request must subscribe"));
@@ -358,10 +371,15 @@ impl Authority {
 
     /// `(certificate, key)` as PEM for these names.
     pub(crate) fn sign(&self, names: &[&str], expired: bool) -> (String, String) {
+        self.sign_in(names, expired.then_some((2020, 2021)))
+    }
+
+    /// The same for some years.
+    pub(crate) fn sign_in(&self, names: &[&str], years: Option<(i32, i32)>) -> (String, String) {
         let mut parameters = rcgen::CertificateParams::new(names.iter().map(|name| (*name).to_owned()).collect::<Vec<_>>()).unwrap();
-        if expired {
-            parameters.not_before = rcgen::date_time_ymd(2020, 1, 1);
-            parameters.not_after = rcgen::date_time_ymd(2021, 1, 1);
+        if let Some((from, to)) = years {
+            parameters.not_before = rcgen::date_time_ymd(from, 1, 1);
+            parameters.not_after = rcgen::date_time_ymd(to, 1, 1);
         }
         let key = rcgen::KeyPair::generate().unwrap();
         let certificate = parameters.signed_by(&key, &self.issuer).unwrap();

@@ -4,6 +4,7 @@ use std::sync::Arc;
 
 use rustc_hash::FxHashSet;
 
+use super::budget::Charge;
 use crate::path::Path;
 use crate::tree::{PathId, Tree, Written};
 use crate::value::Value;
@@ -48,6 +49,8 @@ pub struct Batch {
     pub bad: u64,
     /// The first of them, described.
     pub bad_leaves: Vec<BadLeaf>,
+    /// What it is charged for while it waits.
+    pub charge: Charge,
 }
 
 /// What applying a batch did to a tree.
