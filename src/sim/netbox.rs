@@ -13,6 +13,7 @@ pub mod edit;
 mod endpoint;
 pub mod fault;
 pub mod filter;
+mod graphql;
 pub mod kind;
 pub mod load;
 mod order;

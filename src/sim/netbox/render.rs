@@ -156,6 +156,18 @@ impl<'a> View<'a> {
         Value::Object(map)
     }
 
+    /// Custom fields as they are stored, one member for each field of the kind.
+    pub fn custom_stored(&self, kind: &Kind, value: &Value) -> Value {
+        let all = self.custom.get_or_init(|| custom_fields(self));
+        let own = all.iter().filter(|field| field.on.iter().any(|model| model == kind.model));
+        Value::Object(own.map(|field| (field.name.clone(), jsonb(value.get(&field.name).cloned().unwrap_or_default()))).collect())
+    }
+
+    /// One field as an answer holds it.
+    pub fn shown_field(&self, kind: KindId, id: u64, object: &Object, field: &Field) -> Value {
+        self.field(kind, id, object, field)
+    }
+
     /// The name people read.
     pub fn display(&self, kind: KindId, id: u64) -> String {
         self.store.get(kind, id).map_or_else(String::new, |object| compute::display(self, kind, id, object))

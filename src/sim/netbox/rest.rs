@@ -7,6 +7,7 @@ use super::changelog::{Entry, Request, absolute, relative};
 use super::edit::{Books, Refusal};
 use super::endpoint::{Endpoint, html, page_of, root};
 use super::filter::{self, Query};
+use super::graphql;
 use super::kind::KindId;
 use super::load::Loaded;
 use super::page;
@@ -29,6 +30,10 @@ pub struct Call<'a> {
     pub branch: Option<&'a str>,
     /// `http://host:port` the caller used.
     pub base: &'a str,
+    /// `Content-Type` header.
+    pub content_type: Option<&'a str>,
+    /// `Accept` header.
+    pub accept: Option<&'a str>,
     /// Body.
     pub body: &'a [u8],
     /// Now, in microseconds since 1970.
@@ -68,6 +73,7 @@ pub struct NetBox {
     requests: u64,
 }
 
+const NOBODY: &str = "Authentication credentials were not provided.";
 const JSON: &str = "application/json";
 
 struct Reply {
@@ -111,6 +117,16 @@ impl NetBox {
         self.requests += 1;
         self.last = call.now.max(self.last + 1);
         let request_id = uuid(self.requests, self.last);
+        if graphql::here(call.path) {
+            return match self.user(call.authorization) {
+                Err(NOBODY) => graphql::stranger(call, &request_id),
+                Err(text) => html(403, text.to_owned(), &request_id, false),
+                Ok(_) => graphql::answer(call, &View::new(&self.books.store, call.base), &request_id),
+            };
+        }
+        if call.path == "/login/" {
+            return graphql::login(&request_id);
+        }
         let Some(end) = self.endpoint(call.path) else { return self.missing(call, &request_id) };
         let reply = match call.branch {
             Some(_) => return html(400, "Invalid branch identifier".to_owned(), &request_id, true),
@@ -147,7 +163,7 @@ impl NetBox {
 
     fn user(&self, header: Option<&str>) -> Result<Token, &'static str> {
         let text = header.and_then(|header| header.split_once(' ')).filter(|(word, _)| matches!(*word, "Token" | "Bearer"));
-        let Some((_, text)) = text else { return Err("Authentication credentials were not provided.") };
+        let Some((_, text)) = text else { return Err(NOBODY) };
         let text = text.trim();
         let wrong = if text.starts_with("nbt_") { "Invalid v2 token" } else { "Invalid v1 token" };
         self.tokens.iter().find(|token| token.text == text).cloned().ok_or(wrong)

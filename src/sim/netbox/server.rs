@@ -184,6 +184,8 @@ async fn serve(
         authorization: text("authorization"),
         if_match: text("if-match"),
         branch: text("x-netbox-branch"),
+        content_type: text("content-type"),
+        accept: text("accept"),
         base: &base,
         body: &body,
         now: now(),
