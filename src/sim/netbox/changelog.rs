@@ -19,7 +19,8 @@ pub enum Action {
 }
 
 impl Action {
-    fn value(self) -> (&'static str, &'static str) {
+    /// Value and label.
+    pub fn value(self) -> (&'static str, &'static str) {
         match self {
             Self::Create => ("create", "Created"),
             Self::Update => ("update", "Updated"),
@@ -118,7 +119,7 @@ pub fn flat(view: &View<'_>, kind: KindId, id: u64, object: &Object) -> Value {
         let value = object.get(field.name).unwrap_or(&Value::Null);
         let value = match field.kind {
             Type::Id | Type::Stamp | Type::Ends => continue,
-            Type::Choice(_) if value.is_null() => json!(""),
+            Type::Choice(_) if value.is_null() && field.name != "qinq_role" => json!(""),
             Type::Tags => names(view, value),
             Type::TagSlugs => slugs(view, value),
             Type::Model => value.as_str().and_then(KindId::of_model).map_or(Value::Null, |kind| json!(kind.get().type_id)),

@@ -2,6 +2,7 @@
 
 use serde_json::{Value, json};
 
+use super::branch;
 use super::kind::KindId;
 use super::rest::Answer;
 
@@ -23,6 +24,12 @@ pub(super) enum Endpoint {
     Changes,
     /// One entry of it.
     Change(u64),
+    /// What branches changed.
+    Differences,
+    /// The merge of a branch.
+    Merge(u64),
+    /// A job.
+    Job(u64),
     /// Objects of a kind.
     List(KindId),
     /// One object.
@@ -42,11 +49,17 @@ impl Endpoint {
         if path == "status" {
             return Some(Self::Status);
         }
-        if APPS.contains(&path) || path == "plugins/bgp" {
+        if APPS.contains(&path) || matches!(path, "plugins/bgp" | "plugins/branching") {
             return Some(Self::Root(path.to_owned()));
         }
         if path == "core/object-changes" {
             return Some(Self::Changes);
+        }
+        if path == "plugins/branching/changes" {
+            return Some(Self::Differences);
+        }
+        if let Some(id) = path.strip_prefix("plugins/branching/branches/").and_then(|rest| rest.strip_suffix("/merge")) {
+            return id.parse().ok().map(Self::Merge);
         }
         if let Some(kind) = KindId::of_path(path) {
             return Some(Self::List(kind));
@@ -59,16 +72,28 @@ impl Endpoint {
         match KindId::of_path(parent) {
             Some(kind) => Some(Self::Detail(kind, id)),
             None if parent == "core/object-changes" => Some(Self::Change(id)),
+            None if parent == "core/jobs" => Some(Self::Job(id)),
             None => None,
         }
     }
 
+    /// Whether a branch has its own answer.
+    pub(super) fn branched(&self) -> bool {
+        match self {
+            Self::List(kind) | Self::Detail(kind, _) => branch::branched(*kind),
+            Self::Changes | Self::Change(_) => true,
+            _ => false,
+        }
+    }
+
     pub(super) fn writable(&self) -> bool {
-        matches!(self, Self::List(_) | Self::Detail(..))
+        matches!(self, Self::List(_) | Self::Detail(..) | Self::Merge(_))
     }
 
     pub(super) fn allow(&self) -> String {
         let (base, trace) = match self {
+            Self::Merge(_) => ("POST, OPTIONS", false),
+            Self::List(kind) if *kind == branch::kind() => ("GET, POST, HEAD, OPTIONS", false),
             Self::List(kind) => (LIST, kind.get().trace),
             Self::Detail(kind, _) => (DETAIL, kind.get().trace),
             _ => (READ, false),

@@ -30,6 +30,21 @@ pub enum Kind {
     Slow,
     /// The connection is reset before the answer.
     Reset,
+    /// A webhook's post is never sent.
+    WebhookLost,
+    /// A webhook's post is sent twice.
+    WebhookTwice,
+    /// A webhook's post comes late (see [`Fault::ms`]), and the ones after it too.
+    WebhookLate,
+    /// A webhook's post is not what its signature says.
+    WebhookForged,
+}
+
+impl Kind {
+    /// Whether it happens to posts, not to requests.
+    fn to_posts(self) -> bool {
+        matches!(self, Self::WebhookLost | Self::WebhookTwice | Self::WebhookLate | Self::WebhookForged)
+    }
 }
 
 /// One failure and when it happens.
@@ -44,7 +59,7 @@ pub struct Fault {
     pub after: u64,
     /// So many times; none for ever.
     pub times: Option<u64>,
-    /// Delay of [`Kind::Slow`], in milliseconds.
+    /// Delay of [`Kind::Slow`] and [`Kind::WebhookLate`], in milliseconds.
     pub ms: u64,
     /// Rows left by [`Kind::Shrink`] and [`Kind::TruncatedPage`], in percent.
     pub keep: u64,
@@ -95,9 +110,21 @@ impl Faults {
 
     /// What happens to a request for this path now.
     pub fn next(&self, path: &str) -> Option<Fault> {
+        self.take(|fault| {
+            let meant = if fault.path.is_empty() { path != "/api/status/" } else { path.starts_with(&fault.path) };
+            meant && !fault.kind.to_posts()
+        })
+    }
+
+    /// What happens to a webhook's post now.
+    pub fn next_post(&self) -> Option<Fault> {
+        self.take(|fault| fault.kind.to_posts())
+    }
+
+    fn take(&self, meant: impl Fn(&Fault) -> bool) -> Option<Fault> {
         let mut faults = self.lock();
         let index = faults.iter_mut().position(|fault| {
-            let meant = if fault.path.is_empty() { path != "/api/status/" } else { path.starts_with(&fault.path) };
+            let meant = meant(fault);
             let early = meant && fault.after > 0;
             if early {
                 fault.after -= 1;

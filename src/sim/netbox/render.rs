@@ -189,6 +189,8 @@ impl<'a> View<'a> {
             }
             Calc::Count(model, name) => json!(self.store.pointing((kind, id), model, name).count()),
             Calc::Zero => json!(0),
+            Calc::Yes => json!(true),
+            Calc::User => json!({"id": 1, "url": format!("{}/api/users/users/1/", self.base), "display": "admin", "username": "admin"}),
             other => compute::value(self, kind, id, object, field.name, other),
         }
     }

@@ -3,11 +3,13 @@
 use serde_json::{Map, Value, json};
 use sha2::{Digest, Sha256};
 
+use super::branch::{self, Active, Branches};
 use super::changelog::{Entry, Request, absolute, relative};
 use super::edit::{Books, Refusal};
 use super::endpoint::{Endpoint, html, page_of, root};
 use super::filter::{self, Query};
 use super::graphql;
+use super::hook::{self, Post};
 use super::kind::KindId;
 use super::load::Loaded;
 use super::page;
@@ -71,6 +73,10 @@ pub struct NetBox {
     tokens: Vec<Token>,
     last: i64,
     requests: u64,
+    outbox: Vec<Post>,
+    branches: Branches,
+    /// The current write, until its webhooks are made.
+    written: Option<Request>,
 }
 
 const NOBODY: &str = "Authentication credentials were not provided.";
@@ -94,12 +100,22 @@ impl Reply {
 impl NetBox {
     /// A server over loaded recordings.
     pub fn new(loaded: Loaded, tokens: Vec<Token>) -> Self {
-        let log = loaded.changes.into_iter().filter_map(|entry| Entry::recorded(entry, &loaded.base)).collect();
+        let log: Vec<Entry> = loaded.changes.into_iter().filter_map(|entry| Entry::recorded(entry, &loaded.base)).collect();
         let mut raw = loaded.raw;
         for value in raw.values_mut() {
             relative(value, &loaded.base);
         }
-        Self { books: Books { store: loaded.store, log }, raw, status: loaded.status, tokens, last: 0, requests: 0 }
+        Self {
+            books: Books { store: loaded.store, number: last_number(&log), log, events: Vec::new() },
+            raw,
+            status: loaded.status,
+            tokens,
+            last: 0,
+            requests: 0,
+            outbox: Vec::new(),
+            branches: Branches::default(),
+            written: None,
+        }
     }
 
     /// How many objects it holds.
@@ -112,28 +128,49 @@ impl NetBox {
         self.len() == 0
     }
 
+    /// The webhooks' posts since the last call of this, oldest first.
+    pub fn posts(&mut self) -> Vec<Post> {
+        std::mem::take(&mut self.outbox)
+    }
+
     /// Answers one call.
     pub fn answer(&mut self, call: &Call<'_>) -> Answer {
         self.requests += 1;
         self.last = call.now.max(self.last + 1);
         let request_id = uuid(self.requests, self.last);
+        self.settle();
+        let parameter = page::parse(call.query).into_iter().find(|(name, _)| name == "_branch").map(|(_, value)| value);
+        let active = match self.branches.active(&self.books.store, call.branch, parameter.as_deref()) {
+            Active::Refused(text) if call.path != "/api/status/" => {
+                return html(400, text.to_owned(), &request_id, call.path.starts_with("/api/"));
+            }
+            Active::Branch(id) => Some(id),
+            _ => None,
+        };
         if graphql::here(call.path) {
             return match self.user(call.authorization) {
                 Err(NOBODY) => graphql::stranger(call, &request_id),
                 Err(text) => html(403, text.to_owned(), &request_id, false),
-                Ok(_) => graphql::answer(call, &View::new(&self.books.store, call.base), &request_id),
+                Ok(_) => {
+                    let store = active.and_then(|id| self.branches.get(id)).map_or(&self.books.store, |copy| &copy.books.store);
+                    graphql::answer(call, &View::new(store, call.base), &request_id)
+                }
             };
         }
         if call.path == "/login/" {
             return graphql::login(&request_id);
         }
         let Some(end) = self.endpoint(call.path) else { return self.missing(call, &request_id) };
-        let reply = match call.branch {
-            Some(_) => return html(400, "Invalid branch identifier".to_owned(), &request_id, true),
-            None => match self.user(call.authorization) {
-                Err(text) => Reply::detail(403, text),
-                Ok(token) => self.route(call, &end, &token, &request_id),
-            },
+        let reply = match self.user(call.authorization) {
+            Err(text) => Reply::detail(403, text),
+            Ok(token) => {
+                let inside = active.filter(|_| end.branched());
+                self.exchange(inside);
+                let reply = self.route(call, &end, &token, &request_id);
+                self.exchange(inside);
+                self.post(call, inside);
+                reply
+            }
         };
         let mut headers = vec![
             ("Content-Type", JSON.to_owned()),
@@ -145,6 +182,35 @@ impl NetBox {
         headers.extend(reply.etag.map(|etag| ("ETag", etag)));
         let body = if reply.status == 204 || call.method == "HEAD" { Vec::new() } else { reply.body.to_string().into_bytes() };
         Answer { status: reply.status, headers, body }
+    }
+
+    /// Puts a branch's objects in the place of main's, and back. Ids and numbers of the log are given out once on a server.
+    fn exchange(&mut self, branch: Option<u64>) {
+        let Some(copy) = branch.and_then(|id| self.branches.open(id)) else { return };
+        copy.books.store.lift(&self.books.store);
+        copy.books.number = copy.books.number.max(self.books.number);
+        std::mem::swap(&mut copy.books, &mut self.books);
+    }
+
+    /// Makes the webhooks of what was written, wherever it was.
+    fn post(&mut self, call: &Call<'_>, branch: Option<u64>) {
+        let Some(request) = self.written.take() else { return };
+        let (events, store) = match branch.and_then(|id| self.branches.open(id)) {
+            Some(copy) => (std::mem::take(&mut copy.books.events), &copy.books.store),
+            None => (std::mem::take(&mut self.books.events), &self.books.store),
+        };
+        let posts = hook::posts(store, &self.books.store, events, call, &request);
+        self.outbox.extend(posts);
+    }
+
+    /// Does what branches have to do by now.
+    fn settle(&mut self) {
+        self.branches.settle(&mut self.books, self.last);
+        if !self.books.events.is_empty() {
+            let request = Request { id: uuid(0, self.last), user: "admin".to_owned(), time: iso(self.last), message: String::new() };
+            self.written = Some(request);
+            self.post(&Call { method: "POST", path: "/plugins/branching/branches/merge/", now: self.last, ..Call::default() }, None);
+        }
     }
 
     fn endpoint(&self, path: &str) -> Option<Endpoint> {
@@ -187,6 +253,16 @@ impl NetBox {
         };
         let message = body.get("changelog_message").and_then(Value::as_str).unwrap_or_default().to_owned();
         let request = Request { id: request_id.to_owned(), user: token.user.clone(), time: iso(self.last), message };
+        if let Endpoint::Merge(id) = *end {
+            let commit = body.get("commit").and_then(Value::as_bool).unwrap_or(true);
+            if self.books.store.get(branch::kind(), id).is_none() {
+                return absent(branch::kind());
+            }
+            return match self.branches.merge(&self.books, id, commit, &token.user, self.last, call.base) {
+                Ok(job) => Reply::new(200, job),
+                Err(text) => Reply::detail(400, text),
+            };
+        }
         let before = self.books.clone();
         let reply = match *end {
             Endpoint::List(kind) => self.write_list(call, kind, &body, &request),
@@ -196,6 +272,7 @@ impl NetBox {
         if reply.status >= 400 {
             self.books = before; // one request is one transaction
         }
+        self.written = Some(request);
         reply
     }
 
@@ -218,12 +295,26 @@ impl NetBox {
                 Some(entry) => Reply::new(200, entry.shown(&view, &[])),
                 None => Reply::detail(404, "No ObjectChange matches the given query."),
             },
+            Endpoint::Differences => {
+                let wanted: Vec<&str> = query.iter().filter(|(name, _)| name == "branch_id").map(|(_, value)| value.as_str()).collect();
+                let mut all = self.branches.changes(&self.books.store, call.base);
+                all.retain(|(branch, _)| wanted.is_empty() || wanted.contains(&branch.to_string().as_str()));
+                let numbered =
+                    |at: u64| usize::try_from(at).ok().and_then(|at| all.get(at)).map_or(Value::Null, |(_, shown)| shown.clone());
+                rows(call, &query, (0..all.len() as u64).collect(), numbered)
+            }
+            Endpoint::Job(id) => match self.branches.job(&self.books.store, *id, call.base) {
+                Some(job) => Reply::new(200, job),
+                None => Reply::detail(404, "No Job matches the given query."),
+            },
+            Endpoint::Merge(_) => Reply::detail(405, "Method \"GET\" not allowed."),
             Endpoint::List(kind) => {
                 let ids = match filter::select(&view, *kind, &query) {
                     Ok(ids) => ids,
                     Err(refused) => return Reply::new(400, Value::Object(refused)),
                 };
-                let pick = pick(&query);
+                // The branching plugin's own lists know no `fields=`.
+                let pick = if *kind == branch::kind() { Pick::default() } else { pick(&query) };
                 rows(call, &query, ids, |id| view.shown(*kind, id, &pick))
             }
             Endpoint::Detail(kind, id) => self.one(&view, *kind, *id, 200, &pick(&query)),
@@ -376,6 +467,10 @@ impl NetBox {
         let view = View::new(&self.books.store, call.base);
         Reply::new(201, Value::Array(made.into_iter().map(|id| view.shown(kind, id, &Pick::default())).collect()))
     }
+}
+
+fn last_number(log: &[Entry]) -> u64 {
+    log.iter().map(|entry| entry.id).max().unwrap_or(0)
 }
 
 fn rows(call: &Call<'_>, query: &Query, ids: Vec<u64>, show: impl Fn(u64) -> Value) -> Reply {

@@ -1,5 +1,7 @@
 //! The simulated NetBox on a socket. Holds no rule of NetBox: it moves bytes between HTTP and [`rest`](super::rest), and lets [faults](super::fault) happen.
 
+mod deliver;
+
 use std::collections::BTreeSet;
 use std::io;
 use std::net::SocketAddr;
@@ -18,11 +20,13 @@ use axum::serve::IncomingStream;
 use serde_json::Value;
 use tokio::io::{AsyncRead, AsyncWrite, ReadBuf};
 use tokio::net::{TcpListener, TcpStream};
+use tokio::sync::mpsc::{UnboundedSender, unbounded_channel};
 use tokio::task::JoinHandle;
 use tokio_util::sync::CancellationToken;
 
 use super::endpoint::{html, page_of};
 use super::fault::{Fault, Faults, Kind};
+use super::hook::Post;
 use super::load::{Files, Loaded, load};
 use super::replay::{self, Change};
 use super::rest::{Answer, Call, NetBox, Token};
@@ -39,6 +43,8 @@ struct Shared {
     netbox: Mutex<NetBox>,
     faults: Faults,
     base: Mutex<String>,
+    /// Where webhooks' posts go while it listens.
+    posts: Mutex<Option<UnboundedSender<Post>>>,
 }
 
 /// A NetBox that answers. Dropping it stops it.
@@ -63,7 +69,8 @@ impl Server {
         let token = |text: &str, write: bool| Token { text: text.to_owned(), write, user: "admin".to_owned() };
         let tokens = vec![token(TOKEN, true), token(TOKEN_V1, true), token(TOKEN_READ_ONLY, false)];
         let netbox = NetBox::new(loaded, tokens);
-        Self { shared: Arc::new(Shared { netbox: Mutex::new(netbox), faults: Faults::default(), base: Mutex::default() }) }
+        let netbox = Mutex::new(netbox);
+        Self { shared: Arc::new(Shared { netbox, faults: Faults::default(), base: Mutex::default(), posts: Mutex::default() }) }
     }
 
     /// As [`Server::new`], with copies of the fabric: `text` gives the form of a text in copy 2 and later, counted from 1.
@@ -100,11 +107,15 @@ impl Server {
             .layer(DefaultBodyLimit::max(64 << 20))
             .with_state(Arc::clone(&self.shared))
             .into_make_service_with_connect_info::<Cut>();
+        let (sender, receiver) = unbounded_channel();
+        *lock(&self.shared.posts) = Some(sender);
+        let posting = deliver::deliver(receiver, self.shared.faults.clone());
         let until = stop.clone();
         let task = tokio::spawn(async move {
             let serving = axum::serve(Listener(listener), router);
             tokio::select! {
                 _ = serving => {}
+                () = posting => {}
                 () = until.cancelled() => {}
             }
         });
@@ -120,8 +131,7 @@ impl Server {
     pub fn apply(&self, change: &Change) -> Result<(), Error> {
         let authorization = format!("Bearer {TOKEN}");
         let base = lock(&self.shared.base).clone();
-        let mut netbox = lock(&self.shared.netbox);
-        replay::apply(change, |call| netbox.answer(&Call { authorization: Some(&authorization), base: &base, now: now(), ..call }))
+        replay::apply(change, |call| self.shared.answer(&Call { authorization: Some(&authorization), base: &base, now: now(), ..call }))
     }
 
     /// How many objects it holds.
@@ -148,6 +158,20 @@ impl Running {
 impl Drop for Running {
     fn drop(&mut self) {
         self.stop.cancel();
+    }
+}
+
+impl Shared {
+    /// Answers a call and hands its webhooks on.
+    fn answer(&self, call: &Call<'_>) -> Answer {
+        let mut netbox = lock(&self.netbox);
+        let answer = netbox.answer(call);
+        if let Some(sender) = &*lock(&self.posts) {
+            for post in netbox.posts() {
+                let _ = sender.send(post); // nobody listens any more: nothing is sent any more
+            }
+        }
+        answer
     }
 }
 
@@ -191,8 +215,8 @@ async fn serve(
         now: now(),
     };
     let answer = match &fault {
-        Some(fault) => spoiled(fault, || lock(&shared.netbox).answer(&call)),
-        None => lock(&shared.netbox).answer(&call),
+        Some(fault) => spoiled(fault, || shared.answer(&call)),
+        None => shared.answer(&call),
     };
     respond(answer)
 }
@@ -246,7 +270,7 @@ fn spoiled(fault: &Fault, real: impl FnOnce() -> Answer) -> Answer {
         Kind::TruncatedPage => rows(real(), fault.keep, false),
         Kind::Shrink => rows(real(), fault.keep, true),
         Kind::Empty => rows(real(), 0, true),
-        Kind::Slow | Kind::Reset => real(),
+        _ => real(),
     }
 }
 

@@ -25,7 +25,7 @@ pub(super) fn netbox() -> NetBox {
     NetBox::new(load(&files()).expect("recordings"), vec![token(TOKEN, true), token(TOKEN_READ_ONLY, false)])
 }
 
-fn ask(netbox: &mut NetBox, method: &str, path: &str, body: &Value) -> Answer {
+pub(super) fn ask(netbox: &mut NetBox, method: &str, path: &str, body: &Value) -> Answer {
     let (path, query) = path.split_once('?').unwrap_or((path, ""));
     let bytes = if body.is_null() { Vec::new() } else { body.to_string().into_bytes() };
     let authorization = format!("Bearer {TOKEN}");

@@ -78,3 +78,79 @@ async fn every_fault_looks_like_itself() {
     assert!(body(&running).await.1.is_ok() && start.elapsed() >= Duration::from_millis(40));
     assert!(body(&running).await.1.is_ok());
 }
+
+/// Writes something and gives the answer's status line.
+async fn patch(running: &Running, path: &str, body: &str) -> String {
+    let mut stream = TcpStream::connect(running.url.trim_start_matches("http://")).await.expect("connection");
+    let length = body.len();
+    let request = format!(
+        "PATCH {path} HTTP/1.1\r\nHost: x\r\nAuthorization: Bearer {TOKEN}\r\nContent-Type: application/json\r\nContent-Length: {length}\r\nConnection: close\r\n\r\n{body}"
+    );
+    stream.write_all(request.as_bytes()).await.expect("sent");
+    let mut text = String::new();
+    stream.read_to_string(&mut text).await.expect("answer");
+    text.lines().next().unwrap_or_default().to_owned()
+}
+
+/// One post as it arrives: head and body. Answered with 204.
+async fn arrival(listener: &TcpListener) -> (String, Vec<u8>) {
+    let (mut stream, _) = listener.accept().await.expect("post");
+    let mut bytes = Vec::new();
+    loop {
+        let mut part = [0; 4096];
+        let read = stream.read(&mut part).await.expect("bytes");
+        bytes.extend(&part[..read]);
+        let text = String::from_utf8_lossy(&bytes);
+        let Some((head, body)) = text.split_once("\r\n\r\n") else { continue };
+        let length = head.lines().find_map(|line| line.strip_prefix("Content-Length: ")).expect("length").parse::<usize>().expect("number");
+        if body.len() >= length {
+            let (head, body) = (head.to_owned(), body.as_bytes().to_vec());
+            stream.write_all(b"HTTP/1.1 204 No Content\r\nContent-Length: 0\r\n\r\n").await.expect("answered");
+            return (head, body);
+        }
+    }
+}
+
+#[tokio::test]
+async fn webhooks_are_posted_and_their_faults_look_like_themselves() {
+    let running = running().await;
+    let listener = TcpListener::bind((Ipv4Addr::LOCALHOST, 0)).await.expect("listener");
+    let url = format!("http://{}/hook?from=lab", listener.local_addr().expect("address"));
+    let make = |path: &str, body: Value| {
+        let change = serde_json::json!({"id": "x", "calls": [{"method": "POST", "path": path, "body": body, "expect": 201}]});
+        running.server().apply(&serde_json::from_value(change).expect("change")).expect("made");
+    };
+    make("/api/extras/webhooks/", serde_json::json!({"name": "w", "payload_url": url, "secret": "s", "additional_headers": "X-Extra: 1"}));
+    make(
+        "/api/extras/event-rules/",
+        serde_json::json!({"name": "r", "object_types": ["dcim.interface"], "event_types": ["object_updated"],
+            "action_type": "webhook", "action_object_type": "extras.webhook", "action_object_id": 1}),
+    );
+    let signed = |head: &str, body: &[u8]| {
+        let signature = head.lines().find_map(|line| line.strip_prefix("X-Hook-Signature: ")).expect("signature");
+        signature == super::super::hook::signature(b"s", body)
+    };
+    for mtu in [9001, 9002] {
+        assert!(patch(&running, "/api/dcim/interfaces/27/", &format!("{{\"mtu\": {mtu}}}")).await.contains("200"));
+    }
+    for mtu in [9001, 9002] {
+        let (head, body) = arrival(&listener).await;
+        assert!(head.starts_with("POST /hook?from=lab HTTP/1.1\r\nHost: 127.0.0.1:") && head.contains("X-Extra: 1"), "{head}");
+        assert!(signed(&head, &body));
+        let body: Value = serde_json::from_slice(&body).expect("JSON");
+        assert_eq!((&body["event"], &body["data"]["mtu"], &body["request"]["method"]), (&"updated".into(), &mtu.into(), &"PATCH".into()));
+    }
+    let faults = running.server().faults();
+    faults.add(Fault { times: Some(1), ..Fault::from(Kind::WebhookLost) });
+    faults.add(Fault { times: Some(1), ..Fault::from(Kind::WebhookTwice) });
+    faults.add(Fault { times: Some(1), ..Fault::from(Kind::WebhookForged) });
+    for mtu in [9003, 9004, 9005] {
+        patch(&running, "/api/dcim/interfaces/27/", &format!("{{\"mtu\": {mtu}}}")).await;
+    }
+    for _ in 0..2 {
+        let (_, body) = arrival(&listener).await;
+        assert_eq!(serde_json::from_slice::<Value>(&body).expect("JSON")["data"]["mtu"], 9004);
+    }
+    let (head, body) = arrival(&listener).await;
+    assert!(!signed(&head, &body), "forged");
+}
