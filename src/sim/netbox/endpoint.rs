@@ -108,6 +108,10 @@ pub(super) fn root(app: &str, base: &str) -> Value {
     if app.is_empty() {
         return Value::Object(APPS.iter().map(|app| entry(app, app)).collect());
     }
+    if app == "plugins/branching" {
+        let names = ["branch-events", "branchable-models", "branches", "changes"];
+        return Value::Object(names.iter().map(|name| entry(name, &format!("{app}/{name}"))).collect());
+    }
     let prefix = format!("{app}/");
     let kinds = KindId::all().filter_map(|kind| kind.get().path.strip_prefix(&prefix)).filter(|name| !name.contains('/'));
     Value::Object(kinds.map(|name| entry(name, &format!("{prefix}{name}"))).collect())

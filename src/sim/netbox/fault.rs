@@ -14,6 +14,10 @@ pub enum Kind {
     ServerError,
     /// 502 with a proxy's HTML page.
     BadGateway,
+    /// 503 with a proxy's HTML page.
+    Unavailable,
+    /// 504 with a proxy's HTML page.
+    GatewayTimeout,
     /// 429 with a proxy's HTML page and `Retry-After: 1`.
     TooManyRequests,
     /// 200 with the HTML login page.
@@ -22,10 +26,34 @@ pub enum Kind {
     TruncatedPage,
     /// A complete answer whose JSON stops in the middle.
     TruncatedBody,
-    /// Rows are missing and `count` agrees: what an object permission does.
+    /// Rows are missing and `count` agrees: what an object permission does, in GraphQL too.
     Shrink,
     /// An empty list, `count` 0.
     Empty,
+    /// From the second page on every row stands one place later: somebody made an object meanwhile, and a row comes twice.
+    PageRepeats,
+    /// From the second page on every row stands one place earlier: somebody deleted an object meanwhile, and a row is never seen.
+    PageSkips,
+    /// `start=` is overlooked, as a NetBox before 4.6 does: every page is the first one of `limit` and `offset`.
+    NoCursor,
+    /// The token is not valid any more: 403.
+    TokenRevoked,
+    /// What the query names is gone: a list with `…_id=` is refused with 400, an object is not found.
+    ObjectGone,
+    /// Custom fields (see [`Fault::name`]) have another name: `NAME_renamed`.
+    CustomFieldRenamed,
+    /// Numbers in custom fields are texts.
+    CustomFieldRetyped,
+    /// netbox-bgp is not installed: its paths are not found, its GraphQL fields not known.
+    PluginMissing,
+    /// 301 to the same path on another server, without TLS.
+    Redirect,
+    /// 400 `Invalid branch identifier`.
+    WrongBranch,
+    /// GraphQL is switched off (`GRAPHQL_ENABLED`): 404.
+    GraphqlOff,
+    /// Half of the answer, and then nothing for [`Fault::ms`], and then the end of the connection.
+    Stall,
     /// The answer comes late (see [`Fault::ms`]).
     Slow,
     /// The connection is reset before the answer.
@@ -59,15 +87,17 @@ pub struct Fault {
     pub after: u64,
     /// So many times; none for ever.
     pub times: Option<u64>,
-    /// Delay of [`Kind::Slow`] and [`Kind::WebhookLate`], in milliseconds.
+    /// Delay of [`Kind::Slow`], [`Kind::Stall`] and [`Kind::WebhookLate`], in milliseconds.
     pub ms: u64,
     /// Rows left by [`Kind::Shrink`] and [`Kind::TruncatedPage`], in percent.
     pub keep: u64,
+    /// The one custom field of [`Kind::CustomFieldRenamed`] and [`Kind::CustomFieldRetyped`]; empty for all.
+    pub name: String,
 }
 
 impl Default for Fault {
     fn default() -> Self {
-        Self { kind: Kind::ServerError, path: String::new(), after: 0, times: None, ms: 3000, keep: 50 }
+        Self { kind: Kind::ServerError, path: String::new(), after: 0, times: None, ms: 3000, keep: 50, name: String::new() }
     }
 }
 

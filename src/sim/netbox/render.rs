@@ -41,7 +41,7 @@ pub struct Pick {
 impl Pick {
     fn takes(&self, name: &str) -> bool {
         let named = |list: &[String]| list.iter().any(|field| field == name);
-        (self.fields.is_empty() || named(&self.fields)) && !named(&self.omit)
+        if self.fields.is_empty() { !named(&self.omit) } else { named(&self.fields) } // together, `omit` is overlooked
     }
 }
 

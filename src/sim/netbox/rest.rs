@@ -4,7 +4,7 @@ use serde_json::{Map, Value, json};
 use sha2::{Digest, Sha256};
 
 use super::branch::{self, Active, Branches};
-use super::changelog::{Entry, Request, absolute, relative};
+use super::changelog::{self, Entry, Request, absolute, relative};
 use super::edit::{Books, Refusal};
 use super::endpoint::{Endpoint, html, page_of, root};
 use super::filter::{self, Query};
@@ -290,13 +290,24 @@ impl NetBox {
                 absolute(&mut body, call.base, "");
                 Reply::new(200, body)
             }
-            Endpoint::Changes => self.changes(&view, call, &query),
+            Endpoint::Changes => match changelog::select(&self.books.log, &query) {
+                Ok(ids) => {
+                    let fields = pick(&query).fields;
+                    let entry = |id: u64| self.books.log.iter().find(|entry| entry.id == id);
+                    rows(call, &query, ids, |id| entry(id).map_or(Value::Null, |entry| entry.shown(&view, &fields)))
+                }
+                Err(refused) => Reply::new(400, refused),
+            },
             Endpoint::Change(id) => match self.books.log.iter().find(|entry| entry.id == *id) {
                 Some(entry) => Reply::new(200, entry.shown(&view, &[])),
                 None => Reply::detail(404, "No ObjectChange matches the given query."),
             },
             Endpoint::Differences => {
                 let wanted: Vec<&str> = query.iter().filter(|(name, _)| name == "branch_id").map(|(_, value)| value.as_str()).collect();
+                let there = |id: &str| id.parse().is_ok_and(|id| self.books.store.get(branch::kind(), id).is_some());
+                if let Some(gone) = wanted.iter().find(|id| !there(id)) {
+                    return Reply::new(400, json!({"branch_id": [filter::no_choice(gone)]}));
+                }
                 let mut all = self.branches.changes(&self.books.store, call.base);
                 all.retain(|(branch, _)| wanted.is_empty() || wanted.contains(&branch.to_string().as_str()));
                 let numbered =
@@ -331,49 +342,6 @@ impl NetBox {
     fn etag(&self, kind: KindId, id: u64) -> String {
         let updated = self.books.store.get(kind, id).and_then(|object| object.get("last_updated")?.as_str()).unwrap_or_default();
         format!("W/\"{}\"", updated.replace('Z', "+00:00"))
-    }
-
-    fn changes(&self, view: &View<'_>, call: &Call<'_>, query: &Query) -> Reply {
-        let plain = |value: Option<&Value>| match value {
-            Some(Value::String(text)) => text.clone(),
-            Some(Value::Object(map)) => {
-                map.get("value").or_else(|| map.get("id")).map_or_else(String::new, |value| value.to_string().replace('"', ""))
-            }
-            Some(other) => other.to_string(),
-            None => String::new(),
-        };
-        let passes = |entry: &Entry| {
-            query.iter().all(|(name, value)| match name.as_str() {
-                "id" | "action" | "changed_object_type" | "changed_object_id" | "request_id" | "user_name" | "object_repr" => {
-                    query.iter().filter(|(other, _)| other == name).any(|(_, value)| *value == plain(entry.get(name)))
-                }
-                "user_id" => value == "1",
-                "user" => *value == plain(entry.get("user_name")),
-                "time_after" => plain(entry.get("time")) >= *value,
-                "time_before" => plain(entry.get("time")) <= *value,
-                "q" => plain(entry.get("object_repr")).contains(value.as_str()),
-                _ => true,
-            })
-        };
-        for (name, value) in query {
-            if name == "action" && !["create", "update", "delete"].contains(&value.as_str()) {
-                return Reply::new(
-                    400,
-                    json!({"action": [format!("Select a valid choice. {value} is not one of the available choices.")]}),
-                );
-            }
-            if name.starts_with("time_") && value.get(..4).is_none_or(|year| year.parse::<u32>().is_err()) {
-                return Reply::new(400, json!({"time": ["Enter a valid date/time."]}));
-            }
-        }
-        let mut ids: Vec<u64> = self.books.log.iter().filter(|entry| passes(entry)).map(|entry| entry.id).collect();
-        let oldest_first = query.iter().any(|(name, value)| name == "ordering" && matches!(value.as_str(), "time" | "id"));
-        if !oldest_first {
-            ids.reverse();
-        }
-        let fields = pick(query).fields;
-        let entry = |id: u64| self.books.log.iter().find(|entry| entry.id == id);
-        rows(call, query, ids, |id| entry(id).map_or(Value::Null, |entry| entry.shown(view, &fields)))
     }
 
     fn write_one(&mut self, call: &Call<'_>, kind: KindId, id: u64, body: &Value, request: &Request) -> Reply {
