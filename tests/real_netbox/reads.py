@@ -118,7 +118,7 @@ def blank(value):
     if isinstance(value, dict):
         return {k: "-" if k in ("created", "last_updated", "last_sync", "started", "completed", "execution_time", "job_id", "data", "schema_id")
                 and v is not None else blank(v) for k, v in value.items()}
-    return [blank(v) for v in value] if isinstance(value, list) else value
+    return [blank(v) for v in value] if isinstance(value, (list, tuple)) else value
 
 
 def branch(base, token):

@@ -79,3 +79,9 @@ expect 2 '[c["device"] for c in plan["changes"]] == ["leaf3"] and plan["changes"
 describe "spine1"
 expect 0 'plan["in_sync"]'
 echo "an edit in the real NetBox is exactly one change, and undoing it leaves none"
+
+# 5. The simulated NetBox answers as the real one: GraphQL, lists and branches, webhooks
+read -r LAB_URL LAB_TOKEN < <(python3 -c 'import json,sys; at = json.load(open(sys.argv[1]))["netbox"]; print(at["url"], at["token"])' "$SCRATCH/lab.json")
+for script in graphql reads webhooks; do
+  python3 "tests/real_netbox/$script.py" "$NETBOX_URL" "$NETBOX_TOKEN" "$LAB_URL" "$LAB_TOKEN"
+done

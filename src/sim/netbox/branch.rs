@@ -139,6 +139,16 @@ impl Branches {
         Ok(self.job(&main.store, number, base).unwrap_or_default())
     }
 
+    /// Ends a merged branch. `Err` is the text of a 400.
+    pub fn archive(&mut self, main: &mut Books, id: u64) -> Result<(), &'static str> {
+        if main.store.get(kind(), id).is_none_or(|branch| text(branch, "status") != "merged") {
+            return Err("Only merged branches can be archived.");
+        }
+        set(&mut main.store, id, &[("status", json!("archived"))]);
+        self.copies.remove(&id);
+        Ok(())
+    }
+
     /// A job, as shown.
     pub fn job(&self, main: &Store, id: u64, base: &str) -> Option<Value> {
         let job = self.jobs.iter().find(|job| job.id == id)?;

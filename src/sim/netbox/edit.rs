@@ -3,7 +3,7 @@
 use serde_json::{Map, Value, json};
 
 use super::changelog::{Action, Entry, Request, flat};
-use super::hook::Event;
+use super::hook::{self, Event};
 use super::kind::{Gone, KindId};
 use super::render::View;
 use super::store::{Object, Ref, Store};
@@ -120,10 +120,13 @@ impl Books {
             let named = protectors.iter().map(|(kind, id)| format!("{} ({id})", view.display(*kind, *id)));
             return Err(Refusal::Protected(named.collect()));
         }
-        for (kind, id) in doomed {
+        // What a webhook says of them is how they were before any of them went.
+        let forms: Vec<Value> = doomed.iter().map(|(kind, id)| hook::full(&self.store, *kind, *id, Action::Delete)).collect();
+        for ((kind, id), form) in doomed.into_iter().zip(forms) {
             let (before, repr) = self.flat(kind, id);
             let refs: Vec<Ref> = self.store.refs(kind, id).to_vec();
             self.note(request, Action::Delete, kind, id, &repr, [before, json!({})]);
+            Event::frozen(&mut self.events, (kind, id), form);
             self.store.remove(kind, id);
             let mut done: Vec<(KindId, u64)> = Vec::new();
             for found in &refs {

@@ -9,7 +9,8 @@ use super::rest::Answer;
 const LIST: &str = "GET, POST, PUT, PATCH, DELETE, HEAD, OPTIONS";
 const DETAIL: &str = "GET, PUT, PATCH, DELETE, HEAD, OPTIONS";
 const READ: &str = "GET, HEAD, OPTIONS";
-const HTML: &str = "text/html; charset=utf-8";
+/// Pages, and plain texts too.
+pub(super) const HTML: &str = "text/html; charset=utf-8";
 
 /// What a path names.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -28,6 +29,8 @@ pub(super) enum Endpoint {
     Differences,
     /// The merge of a branch.
     Merge(u64),
+    /// The end of a merged branch.
+    Archive(u64),
     /// A job.
     Job(u64),
     /// Objects of a kind.
@@ -58,8 +61,12 @@ impl Endpoint {
         if path == "plugins/branching/changes" {
             return Some(Self::Differences);
         }
-        if let Some(id) = path.strip_prefix("plugins/branching/branches/").and_then(|rest| rest.strip_suffix("/merge")) {
-            return id.parse().ok().map(Self::Merge);
+        if let Some((id, action)) = path.strip_prefix("plugins/branching/branches/").and_then(|rest| rest.split_once('/')) {
+            return match action {
+                "merge" => id.parse().ok().map(Self::Merge),
+                "archive" => id.parse().ok().map(Self::Archive),
+                _ => None,
+            };
         }
         if let Some(kind) = KindId::of_path(path) {
             return Some(Self::List(kind));
@@ -87,12 +94,12 @@ impl Endpoint {
     }
 
     pub(super) fn writable(&self) -> bool {
-        matches!(self, Self::List(_) | Self::Detail(..) | Self::Merge(_))
+        matches!(self, Self::List(_) | Self::Detail(..) | Self::Merge(_) | Self::Archive(_))
     }
 
     pub(super) fn allow(&self) -> String {
         let (base, trace) = match self {
-            Self::Merge(_) => ("POST, OPTIONS", false),
+            Self::Merge(_) | Self::Archive(_) => ("POST, OPTIONS", false),
             Self::List(kind) if *kind == branch::kind() => ("GET, POST, HEAD, OPTIONS", false),
             Self::List(kind) => (LIST, kind.get().trace),
             Self::Detail(kind, _) => (DETAIL, kind.get().trace),

@@ -44,16 +44,23 @@ impl Event {
         let (kind, id) = object;
         let created = store.get(kind, id).and_then(|object| object.get("created")).map_or(Value::Null, millis);
         let [before, after] = data.clone().map(|data| snapshot(data, &created));
-        let data = (action == Action::Delete).then(|| full(store, kind, id, action));
         match events.iter_mut().find(|event| event.object == object) {
             Some(event) => {
                 event.after = after;
                 if action == Action::Delete {
                     event.action = action;
-                    event.data = data;
                 }
             }
-            None => events.push(Self { object, action, before, after, data }),
+            None => events.push(Self { object, action, before, after, data: None }),
+        }
+    }
+}
+
+impl Event {
+    /// Keeps the full form of an object that goes.
+    pub(super) fn frozen(events: &mut [Self], object: (KindId, u64), data: Value) {
+        if let Some(event) = events.iter_mut().find(|event| event.object == object) {
+            event.data = Some(data);
         }
     }
 }
@@ -77,7 +84,7 @@ fn millis(time: &Value) -> Value {
 }
 
 /// The object as REST shows it, with URLs that name no host. What was just made has no counters yet.
-fn full(store: &Store, kind: KindId, id: u64, action: Action) -> Value {
+pub(super) fn full(store: &Store, kind: KindId, id: u64, action: Action) -> Value {
     let counter = |kind: Type| matches!(kind, Type::Calc(Calc::Count(..) | Calc::TreeCount(..) | Calc::Zero | Calc::GroupPrefixes));
     let fields = kind.get().fields.iter();
     let omit = fields.filter(|field| action == Action::Create && counter(field.kind)).map(|field| field.name.to_owned()).collect();

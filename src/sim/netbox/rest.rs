@@ -1,12 +1,14 @@
 //! The REST interface: who may ask, which path and method means what, and how answers and errors are worded. Pure: bytes in, bytes out.
 
-use serde_json::{Map, Value, json};
+mod writes;
+
+use serde_json::{Value, json};
 use sha2::{Digest, Sha256};
 
 use super::branch::{self, Active, Branches};
 use super::changelog::{self, Entry, Request, absolute, relative};
-use super::edit::{Books, Refusal};
-use super::endpoint::{Endpoint, html, page_of, root};
+use super::edit::Books;
+use super::endpoint::{Endpoint, HTML, html, page_of, root};
 use super::filter::{self, Query};
 use super::graphql;
 use super::hook::{self, Post};
@@ -172,15 +174,21 @@ impl NetBox {
                 reply
             }
         };
+        // Where NetBox answers with a plain text, so does the lab.
+        let plain = reply.body.as_str().map(str::to_owned);
         let mut headers = vec![
-            ("Content-Type", JSON.to_owned()),
+            ("Content-Type", if plain.is_some() { HTML } else { JSON }.to_owned()),
             ("API-Version", "4.7".to_owned()),
             ("Allow", end.allow()),
             ("Vary", "HX-Request, Accept-Language, Cookie, origin".to_owned()),
             ("X-Request-ID", request_id),
         ];
         headers.extend(reply.etag.map(|etag| ("ETag", etag)));
-        let body = if reply.status == 204 || call.method == "HEAD" { Vec::new() } else { reply.body.to_string().into_bytes() };
+        let body = if reply.status == 204 || call.method == "HEAD" {
+            Vec::new()
+        } else {
+            plain.unwrap_or_else(|| reply.body.to_string()).into_bytes()
+        };
         Answer { status: reply.status, headers, body }
     }
 
@@ -253,14 +261,20 @@ impl NetBox {
         };
         let message = body.get("changelog_message").and_then(Value::as_str).unwrap_or_default().to_owned();
         let request = Request { id: request_id.to_owned(), user: token.user.clone(), time: iso(self.last), message };
-        if let Endpoint::Merge(id) = *end {
+        if let Endpoint::Merge(id) | Endpoint::Archive(id) = *end {
+            if matches!(end, Endpoint::Archive(_)) {
+                return match self.branches.archive(&mut self.books, id) {
+                    Ok(()) => self.one(&View::new(&self.books.store, call.base), branch::kind(), id, 200, &Pick::default()),
+                    Err(text) => Reply::new(400, json!(text)),
+                };
+            }
             let commit = body.get("commit").and_then(Value::as_bool).unwrap_or(true);
             if self.books.store.get(branch::kind(), id).is_none() {
                 return absent(branch::kind());
             }
             return match self.branches.merge(&self.books, id, commit, &token.user, self.last, call.base) {
                 Ok(job) => Reply::new(200, job),
-                Err(text) => Reply::detail(400, text),
+                Err(text) => Reply::new(400, json!(text)),
             };
         }
         let before = self.books.clone();
@@ -318,7 +332,7 @@ impl NetBox {
                 Some(job) => Reply::new(200, job),
                 None => Reply::detail(404, "No Job matches the given query."),
             },
-            Endpoint::Merge(_) => Reply::detail(405, "Method \"GET\" not allowed."),
+            Endpoint::Merge(_) | Endpoint::Archive(_) => Reply::detail(405, "Method \"GET\" not allowed."),
             Endpoint::List(kind) => {
                 let ids = match filter::select(&view, *kind, &query) {
                     Ok(ids) => ids,
@@ -342,98 +356,6 @@ impl NetBox {
     fn etag(&self, kind: KindId, id: u64) -> String {
         let updated = self.books.store.get(kind, id).and_then(|object| object.get("last_updated")?.as_str()).unwrap_or_default();
         format!("W/\"{}\"", updated.replace('Z', "+00:00"))
-    }
-
-    fn write_one(&mut self, call: &Call<'_>, kind: KindId, id: u64, body: &Value, request: &Request) -> Reply {
-        if self.books.store.get(kind, id).is_none() {
-            return absent(kind);
-        }
-        let etag = self.etag(kind, id);
-        if call.if_match.is_some_and(|wanted| wanted != "*" && wanted != etag) {
-            return Reply { etag: Some(etag), ..Reply::detail(412, "Precondition failed.") };
-        }
-        if call.method == "DELETE" {
-            return match self.books.delete(kind, id, request) {
-                Ok(()) => Reply::new(204, Value::Null),
-                Err(refusal) => refused(kind, refusal),
-            };
-        }
-        let Some(input) = body.as_object() else { return Reply::new(400, invalid(body)) };
-        match self.books.update(kind, id, input, call.method == "PATCH", request) {
-            Ok(()) => self.one(&View::new(&self.books.store, call.base), kind, id, 200, &Pick::default()),
-            Err(problems) => Reply::new(400, Value::Object(problems)),
-        }
-    }
-
-    fn write_list(&mut self, call: &Call<'_>, kind: KindId, body: &Value, request: &Request) -> Reply {
-        if let (Some(input), "POST") = (body.as_object(), call.method) {
-            return match self.books.create(kind, input, request) {
-                Ok(id) => self.one(&View::new(&self.books.store, call.base), kind, id, 201, &Pick::default()),
-                Err(problems) => Reply::new(400, Value::Object(problems)),
-            };
-        }
-        let items = match (body.as_array(), call.method) {
-            (Some(items), "POST") => return self.create_many(call, kind, items, request),
-            (None, "POST") => return Reply::new(400, invalid(body)),
-            (None, _) => return Reply::detail(400, &format!("Expected a list of objects, but got {}.", python_type(body))),
-            (Some(items), _) => items,
-        };
-        let mut inputs: Vec<(u64, &Map<String, Value>)> = Vec::new();
-        let mut errors = Vec::new();
-        for (index, item) in items.iter().enumerate() {
-            match item.as_object().and_then(|map| Some((map.get("id")?.as_u64()?, map))) {
-                Some(input) => inputs.push(input),
-                None => errors.push(json!({"index": index, "errors": {"id": ["This field is required."]}})),
-            }
-        }
-        if !errors.is_empty() {
-            return several(400, errors, items.len(), "failed validation");
-        }
-        let absent = inputs.iter().filter(|(id, _)| self.books.store.get(kind, *id).is_none());
-        errors.extend(absent.map(|(id, _)| json!({"id": id, "errors": {"id": [format!("Object with ID {id} does not exist")]}})));
-        if !errors.is_empty() {
-            return several(400, errors, items.len(), "could not be found");
-        }
-        let view = View::new(&self.books.store, "");
-        inputs.sort_by_cached_key(|(id, _)| view.sort_key(kind, *id, kind.get().order));
-        for (id, input) in &inputs {
-            if call.method == "DELETE" {
-                if let Err(Refusal::Protected(protectors)) = self.books.delete(kind, *id, request) {
-                    let text = format!("Unable to delete: {} dependent object(s) prevent deletion.", protectors.len());
-                    errors.push(json!({"id": id, "errors": {"__all__": [text]}}));
-                }
-            } else if let Err(problems) = self.books.update(kind, *id, input, call.method == "PATCH", request) {
-                errors.push(json!({"id": id, "errors": problems}));
-            }
-        }
-        match (errors.is_empty(), call.method) {
-            (true, "DELETE") => return Reply::new(204, Value::Null),
-            (true, _) => {}
-            (false, "DELETE") => return several(409, errors, items.len(), "could not be deleted"),
-            (false, _) => return several(400, errors, items.len(), "could not be updated"),
-        }
-        let view = View::new(&self.books.store, call.base);
-        Reply::new(200, Value::Array(inputs.iter().map(|(id, _)| view.shown(kind, *id, &Pick::default())).collect()))
-    }
-
-    fn create_many(&mut self, call: &Call<'_>, kind: KindId, items: &[Value], request: &Request) -> Reply {
-        let mut made = Vec::new();
-        let mut errors = Vec::new();
-        for (index, item) in items.iter().enumerate() {
-            let created = match item.as_object() {
-                Some(input) => self.books.create(kind, input, request),
-                None => Err(invalid(item).as_object().cloned().unwrap_or_default()),
-            };
-            match created {
-                Ok(id) => made.push(id),
-                Err(problems) => errors.push(json!({"index": index, "errors": problems})),
-            }
-        }
-        if !errors.is_empty() {
-            return several(400, errors, items.len(), "could not be created");
-        }
-        let view = View::new(&self.books.store, call.base);
-        Reply::new(201, Value::Array(made.into_iter().map(|id| view.shown(kind, id, &Pick::default())).collect()))
     }
 }
 
@@ -462,35 +384,6 @@ fn pick(query: &Query) -> Pick {
 
 fn absent(kind: KindId) -> Reply {
     Reply::detail(404, &format!("No {} matches the given query.", kind.get().class))
-}
-
-fn refused(kind: KindId, refusal: Refusal) -> Reply {
-    match refusal {
-        Refusal::Protected(names) => {
-            let (count, names) = (names.len(), names.join(", "));
-            Reply::detail(409, &format!("Unable to delete object. {count} dependent objects were found: {names}"))
-        }
-        Refusal::Absent => absent(kind),
-    }
-}
-
-fn several(status: u16, errors: Vec<Value>, of: usize, what: &str) -> Reply {
-    Reply::new(status, json!({"detail": format!("{} of {of} objects {what}.", errors.len()), "errors": errors}))
-}
-
-fn invalid(body: &Value) -> Value {
-    json!({"__all__": [format!("Invalid data. Expected a dictionary, but got {}.", python_type(body))]})
-}
-
-fn python_type(body: &Value) -> &'static str {
-    match body {
-        Value::Object(_) => "dict",
-        Value::Array(_) => "list",
-        Value::String(_) => "str",
-        Value::Bool(_) => "bool",
-        Value::Number(_) => "int",
-        Value::Null => "NoneType",
-    }
 }
 
 /// ISO time with six digits.

@@ -151,6 +151,9 @@ fn a_merge_brings_the_changes_into_main() {
     assert_eq!((&log["results"][0]["message"], &log["results"][0]["user_name"]), (&json!("why"), &json!("admin")));
     assert_eq!(lab.ask(inside, "GET", PORT, &Value::Null).status, 400);
     assert_eq!(lab.ask(None, "POST", &merge, &json!({})).status, 400);
+    let archived = lab.json(None, "POST", &merge.replace("merge", "archive"), &json!({}));
+    assert_eq!(archived["status"]["value"], "archived");
+    assert_eq!(lab.ask(None, "POST", &merge.replace("merge", "archive"), &json!({})).status, 400);
     assert_eq!(lab.ask(None, "DELETE", &format!("/api/plugins/branching/branches/{id}/"), &Value::Null).status, 204);
 }
 

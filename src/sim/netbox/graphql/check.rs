@@ -192,7 +192,7 @@ impl<'a> Check<'a> {
 fn near<'n>(name: &str, known: impl Iterator<Item = &'n str>) -> String {
     let limit = name.len() * 2 / 5 + 1;
     let mut found: Vec<(usize, &str)> = known.map(|other| (distance(name, other), other)).filter(|(far, _)| *far <= limit).collect();
-    found.sort_by(|a, b| a.cmp(b));
+    found.sort();
     found.truncate(5);
     let names: Vec<String> = found.into_iter().map(|(_, name)| format!("'{name}'")).collect();
     match names.split_last() {

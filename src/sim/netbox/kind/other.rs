@@ -399,7 +399,7 @@ pub(super) const EVENT_RULE: Kind = Kind {
     trace: false,
 };
 
-const BRANCH_STATUS: &[(&str, &str)] = &[("new", "New"), ("ready", "Ready"), ("merged", "Merged")];
+const BRANCH_STATUS: &[(&str, &str)] = &[("new", "New"), ("ready", "Ready"), ("merged", "Merged"), ("archived", "Archived")];
 
 pub(super) const BRANCH: Kind = Kind {
     path: "plugins/branching/branches",
