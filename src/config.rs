@@ -8,14 +8,17 @@ pub mod file;
 pub mod secret;
 
 use std::collections::BTreeMap;
+use std::net::SocketAddr;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::time::Duration;
 
-use secrecy::SecretString;
+use secrecy::{ExposeSecret as _, SecretString};
 use serde::{Deserialize, Serialize};
 
 pub use secret::Env;
+
+pub use file::{GraphQl, Silence};
 
 /// How careful to be.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Default, Serialize, Deserialize)]
@@ -111,12 +114,20 @@ pub struct NetBox {
     pub url: String,
     /// API token.
     pub token: Option<SecretString>,
+    /// Secret of the webhooks NetBox sends us; without one none is heeded.
+    pub webhook_secret: Option<SecretString>,
     /// Devices with this tag are ours; empty is every device.
     pub tag: String,
     /// PEM file of the authority; `None` is the system's.
     pub ca: Option<PathBuf>,
+    /// Slugs of the sites our devices are in; empty is any.
+    pub sites: Vec<String>,
+    /// Whether GraphQL is used.
+    pub graphql: GraphQl,
     /// How often the change log is asked.
     pub poll: Duration,
+    /// How often everything is read, whatever the change log says.
+    pub resync: Duration,
     /// One request may take as long.
     pub timeout: Duration,
     /// Other names of custom fields: ours → theirs.
@@ -165,6 +176,10 @@ pub struct Settings {
     pub environment: Environment,
     /// Whether writes may be armed at all: `--write`, or `write = true`.
     pub may_write: bool,
+    /// Where the console and `serve` answer webhooks, /healthz and /metrics; `None` is nowhere for the console.
+    pub listen: Option<SocketAddr>,
+    /// Findings on intent that are known and may stay.
+    pub silence: Vec<Silence>,
     /// Where intent is read.
     pub netbox: NetBox,
     /// What targets without settings of their own use.
@@ -349,6 +364,13 @@ fn resolve_fabric(name: &str, fabric: &file::Fabric, file: &file::File, path: &P
         None => secret::one_of("netbox.token", netbox.token.as_ref(), netbox.token_file.as_deref(), here)
             .map_err(|error| error.unwrap_or_else(|| wrong(format!("fabric.{name}.netbox: give `token` or `token_file`, not both"))))?,
     };
+    let (inline, file_of) = (netbox.webhook_secret.as_ref(), netbox.webhook_secret_file.as_deref());
+    let webhook_secret = secret::one_of("netbox.webhook_secret", inline, file_of, here).map_err(|error| {
+        error.unwrap_or_else(|| wrong(format!("fabric.{name}.netbox: give `webhook_secret` or `webhook_secret_file`, not both")))
+    })?;
+    if webhook_secret.as_ref().is_some_and(|secret| secret.expose_secret().is_empty()) {
+        return Err(wrong(format!("fabric.{name}.netbox: the webhook secret is empty: anybody could sign with it")));
+    }
     let base = &fabric.gnmi;
     let shared =
         file::Gnmi { username: env.get("FABRIC_ORCH_USERNAME").map(str::to_owned).or_else(|| base.username.clone()), ..base.clone() };
@@ -416,12 +438,18 @@ fn resolve_fabric(name: &str, fabric: &file::Fabric, file: &file::File, path: &P
         fabric: Arc::from(name),
         environment: fabric.environment,
         may_write: fabric.write || asked.write,
+        listen: fabric.listen,
+        silence: fabric.silence.clone(),
         netbox: NetBox {
             url: netbox.url.trim_end_matches('/').to_owned(),
             token,
-            tag: netbox.tag.clone().unwrap_or_default(),
+            webhook_secret,
+            tag: netbox.tag.clone().unwrap_or_else(|| "evpn-fabric".into()),
+            sites: netbox.sites.clone(),
+            graphql: netbox.graphql,
             ca: netbox.ca.as_ref().map(|ca| here.join(ca)),
-            poll: Duration::from_secs(netbox.poll_seconds.unwrap_or(5).max(1)),
+            poll: Duration::from_secs(netbox.poll_seconds.unwrap_or(1).max(1)),
+            resync: Duration::from_secs(60 * netbox.resync_minutes.unwrap_or(15).max(1)),
             timeout: Duration::from_secs(netbox.timeout_seconds.unwrap_or(60).max(1)),
             fields: netbox.fields.clone(),
         },

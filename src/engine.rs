@@ -24,6 +24,7 @@ mod reader;
 mod reconcile;
 pub mod snapshot;
 pub mod subscriptions;
+pub mod webhook;
 
 use std::path::Path;
 use std::sync::Arc;

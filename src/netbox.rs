@@ -4,10 +4,17 @@ pub mod assemble;
 pub mod client;
 pub mod error;
 pub mod settings;
+pub mod webhook;
 
+mod branch;
+mod feed;
+mod graphql;
+mod list;
 mod pages;
 mod raw;
+mod read;
+mod touch;
 
-pub use client::{Call, Client, Read};
+pub use client::{Call, Client, Read, Touched};
 pub use error::Error;
-pub use settings::{FieldNames, Settings};
+pub use settings::{FieldNames, GraphQl, Settings};

@@ -418,6 +418,21 @@ fn log_copies_the_gnmic_line() {
 }
 
 #[test]
+fn intent_shows_what_is_wrong_whose_it_is_and_what_was_silenced() {
+    let mut model = Fixture::new().model(120, 40);
+    press(&mut model, "8");
+    has(&model, &["findings 2, 1 silenced", "remote-as-wrong", "expects AS 65001", "512 objects", "alice", "mend one of the two"]);
+    assert!(!text(&model).contains("different rooms"));
+    let copied = |effects: Vec<Effect>| matches!(effects.as_slice(), [Effect::Copy(url)] if url == "http://127.0.0.1:8900/dcim/devices/3/");
+    assert!(copied(press(&mut model, "o")), "o copies the object's URL");
+    press(&mut model, "z G");
+    has(&model, &["mlag-domain-reused", "silenced: pairs are in different rooms"]);
+    press(&mut model, "k");
+    press(&mut model, "enter");
+    assert_eq!((model.screen, model.device.as_deref()), (Screen::Device, Some("leaf1")), "enter opens the device");
+}
+
+#[test]
 fn yang_opens_branch_by_branch_and_shows_live_and_desired_values() {
     let mut model = Fixture::new().model(120, 40);
     press(&mut model, "down down 3");

@@ -1,12 +1,15 @@
 //! `intent lint|show|pull`: what NetBox says, and what is wrong with it.
 
 use std::path::PathBuf;
+use std::sync::Arc;
 
 use clap::{Args, Subcommand};
 use serde_json::json;
 
 use super::{CHANGES, CLEAN, Exit, Failure, Global, out};
 use crate::engine::intent as source;
+use crate::path::Path;
+use crate::tree::{Leaf, Tree};
 
 /// `intent`
 #[derive(Debug, Args)]
@@ -29,6 +32,9 @@ enum What {
     Show {
         /// A device
         device: Option<String>,
+        /// Every leaf of every device, too
+        #[arg(long)]
+        leaves: bool,
     },
     /// Read it and write the records to a file
     Pull {
@@ -46,7 +52,10 @@ impl Intent {
         match self.what {
             What::Lint => {
                 if self.json {
-                    out::json(&json!({"format": "fabric-orch/findings/1", "findings": pulled.findings}), true)?;
+                    out::json(
+                        &json!({"format": "fabric-orch/findings/1", "findings": pulled.findings, "silenced": pulled.silenced}),
+                        true,
+                    )?;
                 } else {
                     for finding in &pulled.findings {
                         let device = finding.device.as_deref().unwrap_or("-");
@@ -58,11 +67,31 @@ impl Intent {
                             out::data(&format!("  hint: {}", finding.hint));
                         }
                     }
-                    out::talk(&format!("{} findings in {} objects", pulled.findings.len(), pulled.objects));
+                    let quiet = if pulled.silenced.is_empty() {
+                        String::new()
+                    } else {
+                        format!(", {} silenced in the settings", pulled.silenced.len())
+                    };
+                    out::talk(&format!("{} findings in {} objects{quiet}", pulled.findings.len(), pulled.objects));
                 }
                 Ok(if pulled.findings.is_empty() { CLEAN } else { CHANGES })
             }
-            What::Show { device: None } => {
+            What::Show { device: None, leaves: true } => {
+                let mut devices = Vec::new();
+                for device in &pulled.fabric.devices {
+                    let (tree, _) = source::desired(&pulled.fabric, &device.name)?;
+                    if self.json {
+                        devices.push(json!({"device": device, "leaves": rows(&tree)}));
+                    } else {
+                        tree.sorted().iter().for_each(|(path, leaf)| out::data(&format!("{}\t{path}\t{}", device.name, leaf.value)));
+                    }
+                }
+                if self.json {
+                    out::json(&json!({"format": "fabric-orch/intent-leaves/1", "devices": devices, "findings": pulled.findings}), true)?;
+                }
+                Ok(CLEAN)
+            }
+            What::Show { device: None, leaves: false } => {
                 if self.json {
                     out::json(&json!({"format": "fabric-orch/intent/1", "devices": pulled.fabric.devices}), true)?;
                     return Ok(CLEAN);
@@ -84,18 +113,17 @@ impl Intent {
                 out::data(&out::table(&rows));
                 Ok(CLEAN)
             }
-            What::Show { device: Some(name) } => {
+            What::Show { device: Some(name), .. } => {
                 if pulled.fabric.device(&name).is_none() {
                     return Err(Failure::new(format!("{name} is not in intent")).hint("`fabric-orch intent show` lists the devices"));
                 }
                 let (tree, findings) = source::desired(&pulled.fabric, &name)?;
                 let leaves = tree.sorted();
                 if self.json {
-                    let rows: Vec<_> = leaves
-                        .iter()
-                        .map(|(path, leaf)| json!({"path": &**path, "value": leaf.value.to_json(), "origin": tree.origin(leaf)}))
-                        .collect();
-                    out::json(&json!({"format": "fabric-orch/desired/1", "device": name, "leaves": rows, "findings": findings}), true)?;
+                    out::json(
+                        &json!({"format": "fabric-orch/desired/1", "device": name, "leaves": rows(&tree), "findings": findings}),
+                        true,
+                    )?;
                     return Ok(CLEAN);
                 }
                 for (path, leaf) in leaves {
@@ -124,6 +152,12 @@ impl Intent {
             }
         }
     }
+}
+
+/// Path, value and origin of every leaf, by path.
+fn rows(tree: &Tree) -> Vec<serde_json::Value> {
+    let row = |(path, leaf): (Arc<Path>, &Leaf)| json!({"path": &*path, "value": leaf.value.to_json(), "origin": tree.origin(leaf)});
+    tree.sorted().into_iter().map(row).collect()
 }
 
 /// `Warning leaf1 …` → `warning leaf1 …`

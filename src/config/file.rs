@@ -1,6 +1,7 @@
 //! The settings file as written: TOML, every key known, nothing resolved yet.
 
 use std::collections::BTreeMap;
+use std::net::SocketAddr;
 use std::path::{Path, PathBuf};
 use std::time::Duration;
 
@@ -32,6 +33,11 @@ pub struct Fabric {
     /// Whether writes may be armed without `--write`.
     #[serde(default)]
     pub write: bool,
+    /// host:port where the console and `serve` answer webhooks, /healthz and /metrics.
+    pub listen: Option<SocketAddr>,
+    /// Findings on intent that are known and may stay.
+    #[serde(default)]
+    pub silence: Vec<Silence>,
     /// Where intent is read.
     #[serde(default)]
     pub netbox: NetBox,
@@ -51,6 +57,33 @@ pub struct Fabric {
     pub timing: Times,
 }
 
+/// When intent is read through GraphQL.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Deserialize)]
+#[serde(rename_all = "lowercase")]
+pub enum GraphQl {
+    /// When NetBox has it and it answers whole; REST otherwise.
+    #[default]
+    Auto,
+    /// Or the read fails.
+    Always,
+    /// REST only.
+    Never,
+}
+
+/// `[[fabric.NAME.silence]]`: a finding on intent that is known and may stay.
+#[derive(Clone, Debug, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Silence {
+    /// The finding's rule: `mlag-domain-reused`.
+    pub rule: String,
+    /// Only on this device.
+    pub device: Option<String>,
+    /// Only when its sentence holds these words.
+    pub about: Option<String>,
+    /// Why it may stay: for whoever reads the list next year.
+    pub reason: String,
+}
+
 /// `[fabric.NAME.netbox]`
 #[derive(Clone, Debug, Default, Deserialize)]
 #[serde(deny_unknown_fields)]
@@ -61,12 +94,24 @@ pub struct NetBox {
     pub token: Option<SecretString>,
     /// File with the API token, mode 0600.
     pub token_file: Option<PathBuf>,
-    /// Devices with this tag are ours.
+    /// Secret of the webhooks NetBox sends us; without one none is heeded.
+    pub webhook_secret: Option<SecretString>,
+    /// File with that secret, mode 0600.
+    pub webhook_secret_file: Option<PathBuf>,
+    /// Slug of the tag on our devices; empty is every device.
     pub tag: Option<String>,
+    /// Slugs of the sites our devices are in; empty is any.
+    #[serde(default)]
+    pub sites: Vec<String>,
+    /// `auto`, `always`, `never`.
+    #[serde(default)]
+    pub graphql: GraphQl,
     /// PEM file of the authority.
     pub ca: Option<PathBuf>,
     /// Seconds between looks at the change log.
     pub poll_seconds: Option<u64>,
+    /// Minutes between whole reads, should the change log have missed something.
+    pub resync_minutes: Option<u64>,
     /// Seconds one request may take.
     pub timeout_seconds: Option<u64>,
     /// Custom fields of other names: ours = "theirs".

@@ -1,5 +1,4 @@
 use super::*;
-use secrecy::ExposeSecret as _;
 
 const LAB: &str = r#"
 default = "lab"

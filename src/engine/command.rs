@@ -13,6 +13,8 @@ use crate::plan::model::Plan;
 pub enum Command {
     /// Read intent again now.
     RefreshIntent,
+    /// Somebody says that intent was edited (a webhook): look at NetBox's change log now.
+    IntentHint,
     /// Drop a device's stream and read everything again.
     Resync(Arc<str>),
     /// Add changes to the staged set; what they depend on is pulled in.

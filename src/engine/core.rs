@@ -13,7 +13,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 use std::time::Duration;
 
-use tokio::sync::{Notify, mpsc, watch};
+use tokio::sync::{mpsc, watch};
 use tokio::time::Instant;
 use tokio_util::sync::CancellationToken;
 
@@ -40,7 +40,7 @@ use super::device::{Device, Link, Running};
 use super::event::{Event, happening};
 use super::line::{self, Line};
 use super::poller::{Poller, Wake};
-use super::reader::Reader;
+use super::reader::{self, Reader};
 use super::snapshot::{CommitStep, CommitView, DeviceView, Happening, IntentView, LogEntry, Outcome, Phase, Snapshot, Stream};
 use super::subscriptions::{self, Follow};
 use super::{Options, reconcile};
@@ -72,8 +72,10 @@ pub(super) struct Core {
     events: mpsc::Sender<Event>,
     snapshots: watch::Sender<Arc<Snapshot>>,
     stop: CancellationToken,
-    reader_wake: Arc<Notify>,
+    reader_wake: Arc<reader::Wake>,
     pub(super) fabric: Option<Arc<intent::Fabric>>,
+    /// Intent that shrank was refused: the next one moves every device.
+    held_back: bool,
     intent: IntentView,
     pub(super) devices: BTreeMap<Arc<str>, Device>,
     lives: u64,
@@ -144,7 +146,7 @@ impl Core {
             classes: Table::default(),
             hubs: line::hubs(&settings),
             plan: Arc::new(reconcile::empty(&settings.fabric)),
-            intent: IntentView { url: settings.netbox.url.clone(), ..IntentView::default() },
+            intent: IntentView { url: settings.netbox.url.clone(), branch: options.branch.clone(), ..IntentView::default() },
             settings,
             options,
             schema,
@@ -153,8 +155,9 @@ impl Core {
             events,
             snapshots,
             stop,
-            reader_wake: Arc::new(Notify::new()),
+            reader_wake: Arc::default(),
             fabric: None,
+            held_back: false,
             devices: BTreeMap::new(),
             lives: 0,
             picked: BTreeSet::new(),
@@ -482,6 +485,8 @@ impl Core {
                     }
                     self.intent.error = Some(refusal);
                     self.replan = true;
+                    // What was held back is part of the next read, whatever that says it touches.
+                    self.held_back = true;
                     return;
                 }
                 // Accepted once is not accepted for good.
@@ -496,8 +501,8 @@ impl Core {
                 }
                 self.intent.read = Some(now());
                 self.intent.objects = read.objects;
-                self.intent.findings = read.findings;
-                self.adopt(Arc::new(read.fabric));
+                let touched = if std::mem::take(&mut self.held_back) { netbox::Touched::All } else { read.touched };
+                self.adopt(Arc::new(read.fabric), &touched);
             }
         }
     }
@@ -516,8 +521,8 @@ impl Core {
         self.counts = Some(counts);
     }
 
-    /// Takes new intent in force: starts, restarts and ends mirrors, maps every device.
-    fn adopt(&mut self, fabric: Arc<intent::Fabric>) {
+    /// Takes new intent in force: starts, restarts and ends mirrors, maps every device it touches.
+    fn adopt(&mut self, fabric: Arc<intent::Fabric>, touched: &netbox::Touched) {
         let wanted: BTreeSet<Arc<str>> = fabric
             .devices
             .iter()
@@ -538,6 +543,12 @@ impl Core {
                 self.devices.insert(Arc::clone(&name), device);
             }
             self.link(record.clone());
+            if !reconcile::moved(self.fabric.as_deref(), &fabric, &name, touched)
+                && let Some(desired) = self.devices.get(&name).and_then(|device| device.desired.as_ref())
+            {
+                management.extend(desired.management_vrfs.iter().cloned());
+                continue;
+            }
             let desired = intent::map::desired(&fabric, &self.schema, &name, &self.paths);
             management.extend(desired.management_vrfs.iter().cloned());
             if let Some(device) = self.devices.get_mut(&name) {
@@ -545,8 +556,17 @@ impl Core {
             }
         }
         self.protect(&management);
+        self.judge(&fabric);
         self.fabric = Some(fabric);
         self.replan = true;
+    }
+
+    /// What is wrong with intent, the worst first; what was silenced apart.
+    fn judge(&mut self, fabric: &intent::Fabric) {
+        let mapped = self.devices.values().flat_map(|device| device.desired.iter().flat_map(|desired| desired.findings.iter()));
+        let (loud, quiet) = super::intent::judged(fabric.findings.iter().chain(mapped).cloned(), &self.settings.silence);
+        self.intent.findings = Arc::new(loud);
+        self.intent.silenced = Arc::new(quiet);
     }
 
     /// Protects the VRFs management runs in. Whose a path is may change with them, so every device is compared from scratch then.
@@ -700,7 +720,8 @@ impl Core {
     async fn command(&mut self, command: Command) {
         self.hurry();
         match command {
-            Command::RefreshIntent => self.reader_wake.notify_one(),
+            Command::RefreshIntent => self.reader_wake.whole.notify_one(),
+            Command::IntentHint => self.reader_wake.hint.notify_one(),
             Command::Resync(name) => {
                 if let Some(link) = self.devices.get(&name).and_then(|device| device.link.as_ref()) {
                     let _ = link.control.try_send(Control::Resync);
@@ -729,7 +750,7 @@ impl Core {
                 self.audit("override", &name).await;
                 self.happen("engine", Severity::Warning, format!("block {name} overridden by {}", self.settings.user));
                 if name == reconcile::SHRANK {
-                    self.reader_wake.notify_one();
+                    self.reader_wake.whole.notify_one();
                 }
                 self.overrides.insert(name);
                 self.replan = true;
@@ -957,9 +978,9 @@ impl Core {
 
     /// Findings of intent and of every device.
     pub(super) fn findings(&self) -> Vec<Finding> {
-        let mut all: Vec<Finding> = self.intent.findings.clone();
+        // Advice on intent has a screen of its own; a plan tells what matters to it.
+        let mut all: Vec<Finding> = self.intent.findings.iter().filter(|finding| finding.severity != Severity::Info).cloned().collect();
         for device in self.devices.values() {
-            all.extend(device.desired.iter().flat_map(|desired| &desired.findings).cloned());
             all.extend(device.findings.iter().cloned());
             all.extend(device.refused.iter().map(|(path, reason)| {
                 let missing = device.lowered.get(path).is_none_or(|how| *how == How::GivenUp);

@@ -1,8 +1,9 @@
 //! Intent for front ends: read it once, say what is wrong with it, show what a device should hold.
 
-use crate::config::Settings;
+use crate::config::{self, Settings};
 use crate::diff::change::Finding;
-use crate::intent::{Fabric, lint, map};
+use crate::intent::silence::{self, Silence, Silenced};
+use crate::intent::{Fabric, map};
 use crate::tree::{Paths, Tree};
 use crate::yang::Schema;
 
@@ -13,8 +14,10 @@ use super::{Error, reader};
 pub struct Pulled {
     /// The records.
     pub fabric: Fabric,
-    /// What is wrong: found while reading, between objects, and while mapping.
+    /// What is wrong, the worst first: found while reading, between objects, and while mapping.
     pub findings: Vec<Finding>,
+    /// What is wrong and was silenced in the settings.
+    pub silenced: Vec<Silenced>,
     /// Objects read.
     pub objects: usize,
     /// Calls made, and the milliseconds they took.
@@ -30,14 +33,29 @@ pub async fn pull(settings: &Settings, branch: Option<&str>) -> Result<Pulled, E
     let read = client.read(|_| {}).await?;
     let (paths, schema) = (Paths::new(), Schema::eos()?);
     let mut findings = read.findings;
-    findings.extend(lint::lint(&read.fabric));
     for device in &read.fabric.devices {
         findings.extend(map::desired(&read.fabric, &schema, &device.name, &paths).findings);
     }
-    let mut seen = std::collections::BTreeSet::new();
-    findings.retain(|finding| seen.insert((finding.code.clone(), finding.device.clone(), finding.message.clone())));
+    let (findings, silenced) = judged(findings, &settings.silence);
     let calls = read.calls.into_iter().map(|call| (format!("{} {}", call.method, call.url), call.ms)).collect();
-    Ok(Pulled { fabric: read.fabric, findings, objects: read.objects, calls })
+    Ok(Pulled { fabric: read.fabric, findings, silenced, objects: read.objects, calls })
+}
+
+/// Every finding once, the worst first; those the settings silence apart.
+pub fn judged(findings: impl IntoIterator<Item = Finding>, rules: &[config::Silence]) -> (Vec<Finding>, Vec<Silenced>) {
+    let mut seen = std::collections::BTreeSet::new();
+    let mut all: Vec<Finding> = findings
+        .into_iter()
+        .filter(|finding| seen.insert((finding.code.clone(), finding.device.clone(), finding.message.clone())))
+        .collect();
+    all.sort_by(|a, b| (b.severity, &a.code, &a.device, &a.message).cmp(&(a.severity, &b.code, &b.device, &b.message)));
+    let rule = |rule: &config::Silence| Silence {
+        rule: rule.rule.clone(),
+        device: rule.device.clone(),
+        about: rule.about.clone(),
+        reason: rule.reason.clone(),
+    };
+    silence::sort(all, &rules.iter().map(rule).collect::<Vec<_>>())
 }
 
 /// What a device should hold.

@@ -1,15 +1,17 @@
-//! Reads intent from NetBox: at the start, when its change log moved, and when asked. A read that fails in any part is no
-//! intent at all; the one before stays in force, and its age is shown.
+//! Reads intent from NetBox: whole at the start, when asked and every so often; between, what the change log tells of, looked at
+//! every second or so and at once when a webhook hints. A read that fails in any part is no intent at all; the one before stays in
+//! force, and its age is shown.
 
 use std::sync::Arc;
 use std::time::Duration;
 
 use secrecy::SecretString;
 use tokio::sync::{Notify, mpsc};
+use tokio::time::Instant;
 use tokio_util::sync::CancellationToken;
 
 use crate::config;
-use crate::netbox::{self, Client};
+use crate::netbox::{self, Client, Touched};
 use crate::store::now;
 
 use super::copy;
@@ -23,8 +25,8 @@ pub struct Reader {
     pub settings: config::NetBox,
     /// A branch to read instead of the main one.
     pub branch: Option<String>,
-    /// Read now.
-    pub wake: Arc<Notify>,
+    /// What makes it read before its time.
+    pub wake: Arc<Wake>,
     /// Whether to follow the change log after the first read.
     pub follow: bool,
     /// Where to tell.
@@ -33,6 +35,24 @@ pub struct Reader {
     pub stop: CancellationToken,
 }
 
+/// What makes the reader read before its time.
+#[derive(Debug, Default)]
+pub struct Wake {
+    /// Read everything now.
+    pub whole: Notify,
+    /// Look at the change log now.
+    pub hint: Notify,
+}
+
+/// What is read next.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Turn {
+    Whole,
+    Follow,
+}
+
+/// Webhooks of one edit come within that.
+const DEBOUNCE: Duration = Duration::from_millis(100);
 /// Longest wait between tries of a NetBox that fails.
 const MOST: Duration = Duration::from_secs(60);
 
@@ -44,6 +64,13 @@ pub fn client(settings: &config::NetBox, branch: Option<&str>) -> Result<Client,
     own.timeout = settings.timeout;
     let fields = serde_json::to_value(&settings.fields).and_then(serde_json::from_value);
     own.fields = fields.map_err(|error| netbox::Error::Settings { reason: format!("fields: {error}") })?;
+    own.sites.clone_from(&settings.sites);
+    own.ca.clone_from(&settings.ca);
+    own.graphql = match settings.graphql {
+        config::GraphQl::Auto => netbox::GraphQl::Auto,
+        config::GraphQl::Always => netbox::GraphQl::Always,
+        config::GraphQl::Never => netbox::GraphQl::Never,
+    };
     own.branch = branch.map(str::to_owned);
     Client::new(own)
 }
@@ -59,7 +86,6 @@ impl Reader {
     }
 
     async fn turns(&self) {
-        let mut failures = 0u32;
         let client = match client(&self.settings, self.branch.as_deref()) {
             Ok(client) => client,
             Err(error) => {
@@ -67,44 +93,62 @@ impl Reader {
                 return;
             }
         };
+        let (mut turn, mut failures) = (Turn::Whole, 0u32);
+        // Without a change log every look is a whole read: then seldom.
+        let mut seldom = false;
+        let mut whole_due = Instant::now();
         loop {
-            let read = self.read(&client).await;
-            let seen = read.as_ref().ok().map(|read| read.last_change_id);
-            failures = if seen.is_some() { 0 } else { failures + 1 };
-            self.tell(read).await;
-            if !self.follow {
-                self.wake.notified().await;
-                continue;
-            }
-            match seen {
-                Some(seen) => self.wait_for_change(&client, seen).await,
-                None => {
-                    let wait = self.settings.poll.saturating_mul(1 << failures.min(5)).min(MOST);
-                    let _ = tokio::time::timeout(wait, self.wake.notified()).await;
-                }
-            }
-        }
-    }
-
-    /// Returns when something changed in NetBox, when it cannot be asked, or when somebody wants a read.
-    async fn wait_for_change(&self, client: &Client, seen: Option<u64>) {
-        let mut deaf = 0u32;
-        loop {
-            if tokio::time::timeout(self.settings.poll, self.wake.notified()).await.is_ok() {
-                return;
-            }
-            let asked = client.changed_since(seen).await;
-            match asked {
-                Ok(false) => deaf = 0,
-                Ok(true) => return,
-                // The change log failing once says nothing; failing on, a read says what is wrong.
-                Err(error) => {
-                    tracing::warn!(%error, "change log");
-                    deaf += 1;
-                    if deaf >= 2 {
-                        return;
+            let read = match turn {
+                Turn::Whole => Some(self.read(&client).await),
+                Turn::Follow => match client.follow(|_| {}).await {
+                    Ok(read) => {
+                        turn = Turn::Follow;
+                        if let Some(read) = &read {
+                            self.log_calls(&read.calls).await;
+                        }
+                        read.map(Ok)
+                    }
+                    // The change log failing once says nothing; the whole read after it says what is wrong.
+                    Err(error) => {
+                        tracing::warn!(%error, "change log");
+                        turn = Turn::Whole;
+                        None
+                    }
+                },
+            };
+            if let Some(read) = read {
+                match &read {
+                    Ok(read) => {
+                        (failures, turn, seldom) = (0, Turn::Follow, read.last_change_id.is_none());
+                        if read.touched == Touched::All {
+                            whole_due = Instant::now() + self.settings.resync;
+                        }
+                    }
+                    Err(_) => {
+                        failures += 1;
+                        turn = Turn::Whole;
                     }
                 }
+                self.tell(read).await;
+            }
+            if !self.follow {
+                self.wake.whole.notified().await;
+                turn = Turn::Whole;
+                continue;
+            }
+            let wait = match failures {
+                0 if seldom => self.settings.poll.max(MOST),
+                0 => self.settings.poll,
+                _ => self.settings.poll.saturating_mul(1 << failures.min(5)).min(MOST),
+            };
+            tokio::select! {
+                () = self.wake.whole.notified() => turn = Turn::Whole,
+                // One edit by a person is several webhooks: the last of them is waited for, not long.
+                () = self.wake.hint.notified() => tokio::time::sleep(DEBOUNCE).await,
+                () = tokio::time::sleep(wait) => {}
+            }
+            if Instant::now() >= whole_due {
+                turn = Turn::Whole;
             }
         }
     }
@@ -113,17 +157,19 @@ impl Reader {
         let begun = std::time::Instant::now();
         let read = client.read(|_| {}).await;
         match &read {
-            Ok(read) => {
-                for call in &read.calls {
-                    self.log(&call.method, &call.url, &call.result, call.ms).await;
-                }
-            }
+            Ok(read) => self.log_calls(&read.calls).await,
             Err(error) => {
                 let ms = u64::try_from(begun.elapsed().as_millis()).unwrap_or(u64::MAX);
                 self.log("GET", &self.settings.url, &error.to_string(), ms).await;
             }
         }
         read
+    }
+
+    async fn log_calls(&self, calls: &[netbox::Call]) {
+        for call in calls {
+            self.log(&call.method, &call.url, &call.result, call.ms).await;
+        }
     }
 
     async fn log(&self, method: &str, url: &str, result: &str, ms: u64) {

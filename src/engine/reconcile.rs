@@ -7,6 +7,7 @@ use crate::diff::catalog::Catalog;
 use crate::diff::change::{Change, ChangeKey, Severity};
 use crate::diff::compare::Sides;
 use crate::intent::Fabric;
+use crate::netbox::Touched;
 use crate::plan::model::{FORMAT, Plan, UnknownDevice};
 use crate::plan::{self, DevicePart, PlanInput, guard, stage};
 use crate::store::drift::Drift;
@@ -158,6 +159,14 @@ pub(super) fn keep(before: &Arc<Plan>, make: impl Fn(u64) -> Plan) -> Arc<Plan> 
         return Arc::clone(before);
     }
     Arc::new(make(now()))
+}
+
+/// Whether a device is to be mapped again: an edit reaches it, or what is wrong with intent says something else of it.
+pub(super) fn moved(before: Option<&Fabric>, after: &Fabric, device: &Arc<str>, touched: &Touched) -> bool {
+    let (Some(before), Touched::Only(names)) = (before, touched) else { return true };
+    let of =
+        |fabric: &Fabric| -> Vec<_> { fabric.findings.iter().filter(|finding| finding.device.as_ref() == Some(device)).cloned().collect() };
+    names.contains(device) || of(before) != of(after)
 }
 
 /// How many objects of each kind intent holds.

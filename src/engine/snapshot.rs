@@ -10,6 +10,7 @@ use serde::{Deserialize, Serialize};
 
 use crate::diff::change::{Change, ChangeKey, Finding};
 use crate::intent::fabric::Role;
+use crate::intent::silence::Silenced;
 use crate::path::Path;
 use crate::plan::model::Plan;
 use crate::tree::Tree;
@@ -62,8 +63,12 @@ pub struct IntentView {
     pub error: Option<String>,
     /// Objects read.
     pub objects: usize,
-    /// What is wrong with it.
-    pub findings: Vec<Finding>,
+    /// The branch that is read instead of main.
+    pub branch: Option<String>,
+    /// What is wrong with it, the worst first: found while reading, between objects, and while mapping.
+    pub findings: Arc<Vec<Finding>>,
+    /// What is wrong and was silenced in the settings.
+    pub silenced: Arc<Vec<Silenced>>,
 }
 
 /// A stream's state: the words drawn in the device row.

@@ -6,7 +6,7 @@ use rustc_hash::FxHashMap;
 use serde::{Deserialize, Serialize};
 
 use super::finding::Finding;
-use super::records::{Address, Interface, Kind, L2vpn, PeerGroup, Policy, PrefixList, Session, Settings, Vlan, Vrf};
+use super::records::{Address, Cable, Interface, Kind, L2vpn, PeerGroup, Policy, PrefixList, Session, Settings, Vlan, Vrf};
 use crate::tree::Origin;
 
 /// What a device is in the fabric.
@@ -62,6 +62,8 @@ pub struct Fabric {
     pub interfaces: Vec<Interface>,
     /// On interfaces of managed devices.
     pub addresses: Vec<Address>,
+    /// Those that end on a managed device.
+    pub cables: Vec<Cable>,
     /// All.
     pub vlans: Vec<Vlan>,
     /// All.
@@ -120,6 +122,7 @@ impl Fabric {
         self.devices.sort_by(|a, b| a.name.cmp(&b.name).then(a.id.cmp(&b.id)));
         self.interfaces.sort_by_key(|interface| interface.id);
         self.addresses.sort_by_key(|address| (address.net, address.id));
+        self.cables.sort_by_key(|cable| cable.id);
         self.vlans.sort_by_key(|vlan| (vlan.vid, vlan.id));
         self.vrfs.sort_by(|a, b| a.name.cmp(&b.name).then(a.id.cmp(&b.id)));
         self.sessions.sort_by_key(|session| (session.remote, session.id));

@@ -1,5 +1,9 @@
 //! What is wrong with intent as a whole: contradictions between objects that each read well. Findings only, no mapping.
 
+mod bgp;
+mod links;
+mod vpn;
+
 use std::collections::BTreeMap;
 use std::net::IpAddr;
 use std::sync::Arc;
@@ -15,6 +19,9 @@ pub fn lint(fabric: &Fabric) -> Vec<Finding> {
     let mut found = Vec::new();
     duplicate_addresses(fabric, &mut found);
     duplicate_devices(fabric, &mut found);
+    links::lint(fabric, &mut found);
+    bgp::lint(fabric, &mut found);
+    vpn::lint(fabric, &mut found);
     for device in &fabric.devices {
         let Some(settings) = fabric.settings_of(device.id) else { continue };
         interfaces(fabric, device, &mut found);

@@ -39,6 +39,7 @@ use crate::yang::Schema;
 use writer::Writer;
 
 pub(crate) use addresses::is_gateway;
+pub(crate) use vrfs::filled;
 
 /// What one device should hold.
 #[derive(Clone, Debug)]

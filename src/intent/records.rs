@@ -167,6 +167,17 @@ pub struct Interface {
     pub origin: Arc<Origin>,
 }
 
+/// A cable that ends on an interface of a managed device.
+#[derive(Clone, Debug)]
+pub struct Cable {
+    /// Id.
+    pub id: u64,
+    /// Ids of the interfaces it ends on; other things it may end on are left out.
+    pub ends: Vec<u64>,
+    /// Where it came from.
+    pub origin: Arc<Origin>,
+}
+
 /// An address on an interface of a managed device.
 #[derive(Clone, Debug)]
 pub struct Address {

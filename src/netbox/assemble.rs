@@ -14,7 +14,7 @@ use serde_json::value::RawValue;
 
 use super::error::Error;
 pub use super::pages::{List, Pages};
-use super::raw::{self, Choice, Custom, Text};
+use super::raw::{self, Choice, Custom, Link, Text};
 use super::settings::Settings;
 use crate::intent::Fabric;
 use crate::intent::context::{Context, Problem};
@@ -22,8 +22,8 @@ use crate::intent::fabric::{Device, Role};
 use crate::intent::finding::{Finding, Severity, about};
 use crate::intent::lint::lint;
 use crate::intent::records::{
-    self, Address, Attributes, Interface, Kind, L2vpn, Mlag, Mode, PeerGroup, Policy, PolicyRule, PrefixList, PrefixRule, Session, Vlan,
-    VlanRef, Vrf,
+    self, Address, Attributes, Cable, Interface, Kind, L2vpn, Mlag, Mode, PeerGroup, Policy, PolicyRule, PrefixList, PrefixRule, Session,
+    Vlan, VlanRef, Vrf,
 };
 use crate::tree::Origin;
 
@@ -43,12 +43,14 @@ pub fn assemble(pages: &Pages, settings: &Settings) -> Result<Assembled, Error> 
         authors: authors(pages)?,
         findings: Vec::new(),
         names: FxHashMap::default(),
+        ports: FxHashMap::default(),
     };
     let mut fabric = Fabric::default();
     let mut objects = 0;
     maker.devices(pages, &mut fabric, &mut objects)?;
     maker.interfaces(pages, &mut fabric, &mut objects)?;
     maker.addresses(pages, &mut fabric, &mut objects)?;
+    maker.cables(pages, &mut fabric, &mut objects)?;
     maker.vlans(pages, &mut fabric, &mut objects)?;
     maker.vpns(pages, &mut fabric, &mut objects)?;
     maker.bgp(pages, &mut fabric, &mut objects)?;
@@ -61,15 +63,29 @@ pub fn assemble(pages: &Pages, settings: &Settings) -> Result<Assembled, Error> 
 }
 
 /// Who changed which object last, as far as the newest entries of the change log say.
-type Authors = FxHashMap<(String, u64), (u64, Option<String>, Option<String>)>;
+type Authors = FxHashMap<(String, u64), Author>;
+
+/// Who changed an object last: the entry of the change log that says it.
+#[derive(Default)]
+struct Author {
+    entry: u64,
+    user: Option<String>,
+    time: Option<String>,
+    request: Option<String>,
+}
 
 fn authors(pages: &Pages) -> Result<Authors, Error> {
     let mut authors: Authors = FxHashMap::default();
     for change in pages.parse::<raw::Change<'_>>(List::Changes)? {
         let key = (change.changed_object_type.into_owned(), change.changed_object_id);
         let entry = authors.entry(key).or_default();
-        if change.id >= entry.0 {
-            *entry = (change.id, change.user_name.map(owned), change.time.map(owned));
+        if change.id >= entry.entry {
+            *entry = Author {
+                entry: change.id,
+                user: change.user_name.map(owned),
+                time: change.time.map(owned),
+                request: change.request_id.map(owned),
+            };
         }
     }
     Ok(authors)
@@ -90,6 +106,8 @@ struct Maker<'s> {
     findings: Vec<Finding>,
     /// Device names by id.
     names: FxHashMap<u64, Arc<str>>,
+    /// Interface names by id.
+    ports: FxHashMap<u64, String>,
 }
 
 /// Custom fields of one object, read with findings about it.
@@ -156,10 +174,13 @@ impl<'a> Fields<'_, '_, 'a> {
         enum Either {
             Object { name: String },
             Name(String),
+            Id(u64),
         }
-        self.get::<Either>(name, "an object or its name").map(|either| match either {
-            Either::Object { name } | Either::Name(name) => name,
-        })
+        match self.get::<Either>(name, "an object or its name")? {
+            Either::Object { name } | Either::Name(name) => Some(name),
+            // GraphQL shows the number only.
+            Either::Id(id) => self.maker.ports.get(&id).cloned(),
+        }
     }
 }
 
@@ -168,10 +189,11 @@ impl<'s> Maker<'s> {
         let facts = list.facts();
         let known = self.authors.get(&(facts.kind.to_owned(), id));
         Arc::new(Origin {
-            object: format!("{} {name} #{id}", facts.word),
+            object: if name.is_empty() { format!("{} #{id}", facts.word) } else { format!("{} {name} #{id}", facts.word) },
             url: format!("{}{}{id}/", self.base, facts.web),
-            user: known.and_then(|(_, user, _)| user.clone()),
-            time: known.and_then(|(_, _, time)| time.clone()).or_else(|| last_updated.map(owned)),
+            user: known.and_then(|known| known.user.clone()),
+            time: known.and_then(|known| known.time.clone()).or_else(|| last_updated.map(owned)),
+            request: known.and_then(|known| known.request.clone()),
         })
     }
 
@@ -227,8 +249,11 @@ impl<'s> Maker<'s> {
         ];
         self.missing("device", devices.first().map(|device| &device.custom_fields), &names.map(String::as_str));
         for device in devices {
-            // An unknown filter is ignored by NetBox and everything comes: the tag is checked here again.
-            if !device.tags.iter().any(|tag| tag.slug == self.settings.tag) {
+            // An unknown filter is ignored by NetBox and everything comes: tag and site are checked here again.
+            let elsewhere = |site: &raw::Slugged<'_>| !self.settings.sites.iter().any(|wanted| *wanted == site.slug);
+            let off_site = !self.settings.sites.is_empty() && device.site.as_ref().is_none_or(elsewhere);
+            let tagged = self.settings.tag.is_empty() || device.tags.iter().any(|tag| tag.slug == self.settings.tag);
+            if off_site || !tagged {
                 continue;
             }
             let name = device.name.as_ref().map(|name| name.0.to_string()).unwrap_or_default();
@@ -346,6 +371,7 @@ impl<'s> Maker<'s> {
         ];
         self.missing("interface", list.first().map(|interface| &interface.custom_fields), &names.map(String::as_str));
         fabric.interfaces.reserve(list.len());
+        self.ports = list.iter().map(|interface| (interface.id, interface.name.to_string())).collect();
         for interface in list {
             let Some(device) = self.names.get(&interface.device.id).cloned() else { continue };
             let origin = self.origin(List::Interfaces, interface.id, &format!("{device} {}", interface.name), interface.last_updated);
@@ -403,7 +429,8 @@ impl<'s> Maker<'s> {
         let device_of: FxHashMap<u64, u64> = fabric.interfaces.iter().map(|interface| (interface.id, interface.device)).collect();
         for address in list {
             let on_interface = address.assigned_object_type.as_ref().is_some_and(|kind| kind.0 == "dcim.interface");
-            let Some(interface) = address.assigned_object_id.filter(|_| on_interface) else { continue };
+            let said = address.assigned_object_id.filter(|_| on_interface);
+            let Some(interface) = said.or_else(|| Link::of(&address.assigned_object, "InterfaceType")) else { continue };
             let Some(device) = device_of.get(&interface).and_then(|device| self.names.get(device)).cloned() else { continue };
             let origin = self.origin(List::Addresses, address.id, &address.address, address.last_updated);
             let Some(net) = network(&address.address) else {
@@ -425,19 +452,35 @@ impl<'s> Maker<'s> {
         Ok(())
     }
 
+    fn cables(&mut self, pages: &Pages, fabric: &mut Fabric, objects: &mut usize) -> Result<(), Error> {
+        let list: Vec<raw::Cable<'_>> = pages.parse(List::Cables)?;
+        *objects += list.len();
+        let ours: FxHashSet<u64> = fabric.interfaces.iter().map(|interface| interface.id).collect();
+        for cable in list {
+            let origin = self.origin(List::Cables, cable.id, "", cable.last_updated);
+            let ends = cable.a_terminations.iter().chain(&cable.b_terminations).filter(|end| end.object_type == "dcim.interface");
+            let ends: Vec<u64> = ends.map(|end| end.object_id).filter(|id| ours.contains(id)).collect();
+            fabric.cables.push(Cable { id: cable.id, ends, origin });
+        }
+        Ok(())
+    }
+
     fn vlans(&mut self, pages: &Pages, fabric: &mut Fabric, objects: &mut usize) -> Result<(), Error> {
         let groups: Vec<raw::VlanGroup<'_>> = pages.parse(List::VlanGroups)?;
         let vlans: Vec<raw::Vlan<'_>> = pages.parse(List::Vlans)?;
         let terminations: Vec<raw::Termination<'_>> = pages.parse(List::Terminations)?;
         *objects += groups.len() + vlans.len() + terminations.len();
-        let of_cluster =
-            groups.into_iter().filter(|group| group.scope_type.as_ref().is_some_and(|kind| kind.0 == "virtualization.cluster"));
-        let clusters: FxHashMap<u64, u64> = of_cluster.filter_map(|group| Some((group.id, group.scope_id?))).collect();
-        let l2vpns: FxHashMap<u64, u64> = terminations
-            .into_iter()
-            .filter(|termination| termination.assigned_object_type == "ipam.vlan")
-            .map(|termination| (termination.assigned_object_id, termination.l2vpn.id))
-            .collect();
+        let scoped = |group: &raw::VlanGroup<'_>| {
+            let cluster = group.scope_type.as_ref().is_some_and(|kind| kind.0 == "virtualization.cluster");
+            group.scope_id.filter(|_| cluster).or_else(|| Link::of(&group.scope, "ClusterType"))
+        };
+        let clusters: FxHashMap<u64, u64> = groups.iter().filter_map(|group| Some((group.id, scoped(group)?))).collect();
+        let ends = |termination: &raw::Termination<'_>| {
+            let vlan = termination.assigned_object_type.as_ref().is_some_and(|kind| kind.0 == "ipam.vlan");
+            termination.assigned_object_id.filter(|_| vlan).or_else(|| Link::of(&termination.assigned_object, "VLANType"))
+        };
+        let l2vpns: FxHashMap<u64, u64> =
+            terminations.iter().filter_map(|termination| Some((ends(termination)?, termination.l2vpn.id))).collect();
         let f = &self.settings.fields;
         self.missing("VLAN", vlans.first().map(|vlan| &vlan.custom_fields), &[&f.trunk_groups, &f.stp_disabled]);
         for vlan in vlans {

@@ -73,6 +73,22 @@ pub enum Error {
         /// How often it was read.
         tries: usize,
     },
+    /// GraphQL answered that it cannot.
+    #[error("GraphQL of NetBox refuses {list}: {text}")]
+    GraphQl {
+        /// What was asked for.
+        list: String,
+        /// As NetBox words it.
+        text: String,
+    },
+    /// The branch that was asked for cannot be read.
+    #[error("branch `{branch}` of NetBox cannot be read: {reason}")]
+    Branch {
+        /// As asked for.
+        branch: String,
+        /// Why.
+        reason: String,
+    },
     /// The settings cannot work.
     #[error("NetBox settings: {reason}")]
     Settings {
@@ -93,6 +109,8 @@ impl Error {
             Self::Timeout { .. } => "raise the timeout, or look why NetBox is slow",
             Self::BadObject { .. } => "open the object in NetBox; if it looks right, report it with the NetBox version",
             Self::Unsettled { .. } => "read again when the edits are done",
+            Self::GraphQl { .. } => "set graphql = \"never\" for this NetBox: REST reads the same",
+            Self::Branch { .. } => "name one that is ready; NetBox lists them under Branches",
             Self::Settings { .. } => "mend the [fabric.NAME.netbox] section",
         }
     }
@@ -108,6 +126,8 @@ impl Error {
             Self::Timeout { .. } => "timeout",
             Self::BadObject { .. } => "bad-object",
             Self::Unsettled { .. } => "unsettled",
+            Self::GraphQl { .. } => "graphql",
+            Self::Branch { .. } => "branch",
             Self::Settings { .. } => "settings",
         }
     }

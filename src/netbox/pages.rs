@@ -1,255 +1,128 @@
-//! The lists that make a fabric: where they are, which fields are asked for, what their objects are called. And the pages read.
+//! What one read brought: every object as its own bytes, by list and id, so that one that changes is replaced alone.
+
+use std::collections::BTreeMap;
+use std::sync::Arc;
 
 use bytes::Bytes;
+use rustc_hash::FxHashMap;
 use serde::Deserialize;
 use serde_json::value::RawValue;
 
 use super::error::Error;
-use super::raw::Page;
+pub use super::list::List;
+use super::raw::{Id, Page};
 
-/// One list of NetBox.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord)]
-pub enum List {
-    /// Devices with the fabric's tag.
-    Devices,
-    /// Interfaces of those.
-    Interfaces,
-    /// Addresses on those.
-    Addresses,
-    /// Services of those devices.
-    Services,
-    /// All VLANs.
-    Vlans,
-    /// All VLAN groups.
-    VlanGroups,
-    /// All clusters.
-    Clusters,
-    /// All VRFs.
-    Vrfs,
-    /// All L2VPNs.
-    L2vpns,
-    /// All L2VPN terminations.
-    Terminations,
-    /// All BGP peer groups.
-    PeerGroups,
-    /// BGP sessions of those devices.
-    Sessions,
-    /// All prefix lists.
-    PrefixLists,
-    /// All rules of prefix lists.
-    PrefixRules,
-    /// All routing policies.
-    Policies,
-    /// All rules of routing policies.
-    PolicyRules,
-    /// The newest entries of the change log.
-    Changes,
+/// One object as NetBox sent it.
+#[derive(Clone, Debug)]
+struct Object {
+    /// Its JSON, a part of the page it came with.
+    body: Bytes,
+    /// Where that page came from.
+    url: Arc<str>,
 }
 
-/// How a list is read and its objects are named.
-pub(super) struct Facts {
-    /// Below the base URL.
-    pub(super) path: &'static str,
-    /// `fields=`.
-    pub(super) fields: &'static str,
-    /// What a person calls one.
-    pub(super) word: &'static str,
-    /// Its page for people, without the id.
-    pub(super) web: &'static str,
-    /// Its type in the change log.
-    pub(super) kind: &'static str,
-    /// Takes `device_id=`.
-    pub(super) per_device: bool,
-}
-
-impl List {
-    /// Everything but devices and changes: what is read once the devices are known.
-    pub(super) const REST: [Self; 15] = [
-        Self::Interfaces,
-        Self::Sessions,
-        Self::Addresses,
-        Self::Services,
-        Self::Vlans,
-        Self::VlanGroups,
-        Self::Clusters,
-        Self::Vrfs,
-        Self::L2vpns,
-        Self::Terminations,
-        Self::PeerGroups,
-        Self::PrefixLists,
-        Self::PrefixRules,
-        Self::Policies,
-        Self::PolicyRules,
-    ];
-
-    pub(super) fn facts(self) -> Facts {
-        let (path, web, kind, word, fields) = match self {
-            Self::Devices => (
-                "/api/dcim/devices/",
-                "/dcim/devices/",
-                "dcim.device",
-                "device",
-                "id,name,role,status,site,primary_ip4,primary_ip6,cluster,tags,custom_fields,config_context,last_updated",
-            ),
-            Self::Interfaces => (
-                "/api/dcim/interfaces/",
-                "/dcim/interfaces/",
-                "dcim.interface",
-                "interface",
-                "id,device,name,enabled,lag,parent,mtu,mode,untagged_vlan,tagged_vlans,vrf,description,tags,custom_fields,last_updated",
-            ),
-            Self::Addresses => (
-                "/api/ipam/ip-addresses/",
-                "/ipam/ip-addresses/",
-                "ipam.ipaddress",
-                "address",
-                "id,address,vrf,status,role,assigned_object_type,assigned_object_id,tags,custom_fields,last_updated",
-            ),
-            Self::Services => (
-                "/api/ipam/services/",
-                "/ipam/services/",
-                "ipam.service",
-                "service",
-                "id,name,parent_object_type,parent_object_id,device,port_mappings,ports,last_updated",
-            ),
-            Self::Vlans => ("/api/ipam/vlans/", "/ipam/vlans/", "ipam.vlan", "VLAN", "id,vid,name,group,status,custom_fields,last_updated"),
-            Self::VlanGroups => {
-                ("/api/ipam/vlan-groups/", "/ipam/vlan-groups/", "ipam.vlangroup", "VLAN group", "id,name,scope_type,scope_id")
-            }
-            Self::Clusters => {
-                ("/api/virtualization/clusters/", "/virtualization/clusters/", "virtualization.cluster", "cluster", "id,name,type")
-            }
-            Self::Vrfs => {
-                ("/api/ipam/vrfs/", "/ipam/vrfs/", "ipam.vrf", "VRF", "id,name,rd,import_targets,export_targets,custom_fields,last_updated")
-            }
-            Self::L2vpns => (
-                "/api/vpn/l2vpns/",
-                "/vpn/l2vpns/",
-                "vpn.l2vpn",
-                "L2VPN",
-                "id,name,identifier,type,status,import_targets,export_targets,custom_fields,last_updated",
-            ),
-            Self::Terminations => (
-                "/api/vpn/l2vpn-terminations/",
-                "/vpn/l2vpn-terminations/",
-                "vpn.l2vpntermination",
-                "L2VPN termination",
-                "id,l2vpn,assigned_object_type,assigned_object_id",
-            ),
-            Self::PeerGroups => (
-                "/api/plugins/bgp/peer-group/",
-                "/plugins/bgp/peer-group/",
-                "netbox_bgp.bgppeergroup",
-                "peer group",
-                "id,name,description,local_as,remote_as,import_policies,export_policies,prefix_list_in,prefix_list_out,extra_attributes,last_updated",
-            ),
-            Self::Sessions => (
-                "/api/plugins/bgp/session/",
-                "/plugins/bgp/session/",
-                "netbox_bgp.bgpsession",
-                "BGP session",
-                "id,name,description,status,device,local_address,remote_address,remote_prefix,local_as,remote_as,peer_group,import_policies,export_policies,max_prefixes,prefix_list_in,prefix_list_out,extra_attributes,last_updated",
-            ),
-            Self::PrefixLists => (
-                "/api/plugins/bgp/prefix-list/",
-                "/plugins/bgp/prefix-list/",
-                "netbox_bgp.prefixlist",
-                "prefix list",
-                "id,name,family,custom_fields,last_updated",
-            ),
-            Self::PrefixRules => (
-                "/api/plugins/bgp/prefix-list-rule/",
-                "/plugins/bgp/prefix-list-rule/",
-                "netbox_bgp.prefixlistrule",
-                "prefix list rule",
-                "id,prefix_list,index,action,prefix,prefix_custom,ge,le",
-            ),
-            Self::Policies => (
-                "/api/plugins/bgp/routing-policy/",
-                "/plugins/bgp/routing-policy/",
-                "netbox_bgp.routingpolicy",
-                "routing policy",
-                "id,name,custom_fields,last_updated",
-            ),
-            Self::PolicyRules => (
-                "/api/plugins/bgp/routing-policy-rule/",
-                "/plugins/bgp/routing-policy-rule/",
-                "netbox_bgp.routingpolicyrule",
-                "routing policy rule",
-                "id,routing_policy,index,action,match_ip_address,match_ipv6_address,match_community,match_community_list,match_aspath_list,match_custom,set_actions,continue_entry",
-            ),
-            Self::Changes => (
-                "/api/core/object-changes/",
-                "/core/changelog/",
-                "core.objectchange",
-                "change",
-                "id,time,user_name,changed_object_type,changed_object_id",
-            ),
-        };
-        let per_device = matches!(self, Self::Interfaces | Self::Addresses | Self::Services | Self::Sessions);
-        Facts { path, fields, word, web, kind, per_device }
-    }
-
-    /// Whether a change to an object of this type can change intent.
-    pub(super) fn relevant(kind: &str) -> bool {
-        const MORE: [&str; 8] = [
-            "extras.configcontext",
-            "extras.tag",
-            "extras.customfield",
-            "dcim.devicerole",
-            "dcim.site",
-            "dcim.platform",
-            "ipam.routetarget",
-            "ipam.asn",
-        ];
-        Self::REST.iter().chain(&[Self::Devices]).any(|list| list.facts().kind == kind) || MORE.contains(&kind)
-    }
-}
-
-/// The pages of one read, as they came.
+/// The objects of one read. A clone is cheap: lists are shared until one of the two changes.
 #[derive(Clone, Debug, Default)]
 pub struct Pages {
-    pages: Vec<(List, String, Bytes)>,
+    lists: FxHashMap<List, Arc<BTreeMap<u64, Object>>>,
 }
 
 impl Pages {
-    /// Adds a page of `list` that came from `url`.
-    pub fn push(&mut self, list: List, url: impl Into<String>, body: impl Into<Bytes>) {
-        self.pages.push((list, url.into(), body.into()));
+    /// Adds the objects of a page of `list` that came from `url`; an object that is there already is replaced.
+    ///
+    /// # Errors
+    /// [`Error::BadObject`] when the page is none, or one of its objects has no id.
+    pub fn push(&mut self, list: List, url: impl Into<String>, body: impl Into<Bytes>) -> Result<(), Error> {
+        let (url, body) = (url.into(), body.into());
+        let page = page::<&RawValue>(list, &url, &body)?;
+        self.insert(list, &url, &body, page.results)
+    }
+
+    /// Marks a list as read, even when it is empty.
+    pub(super) fn begin(&mut self, list: List) {
+        self.lists.entry(list).or_default();
+    }
+
+    /// Takes the lists of another over.
+    pub(super) fn join(&mut self, other: Self) {
+        self.lists.extend(other.lists);
+    }
+
+    /// Adds objects that are parts of `body`.
+    pub(super) fn insert(&mut self, list: List, url: &str, body: &Bytes, objects: Vec<&RawValue>) -> Result<(), Error> {
+        let url: Arc<str> = Arc::from(url);
+        let held = Arc::make_mut(self.lists.entry(list).or_default());
+        for raw in objects {
+            let id = serde_json::from_str::<Id>(raw.get()).map_err(|error| bad(list, &url, raw.get(), &error))?.id;
+            held.insert(id, Object { body: body.slice_ref(raw.get().as_bytes()), url: Arc::clone(&url) });
+        }
+        Ok(())
+    }
+
+    /// Takes an object over from another read.
+    pub(super) fn copy(&mut self, from: &Self, list: List, id: u64) {
+        if let Some(object) = from.lists.get(&list).and_then(|held| held.get(&id)) {
+            Arc::make_mut(self.lists.entry(list).or_default()).insert(id, object.clone());
+        }
+    }
+
+    /// Takes an object out; says whether it was there.
+    pub(super) fn remove(&mut self, list: List, id: u64) -> bool {
+        self.lists.get_mut(&list).is_some_and(|held| held.contains_key(&id) && Arc::make_mut(held).remove(&id).is_some())
     }
 
     /// Whether anything of `list` was read.
     pub fn has(&self, list: List) -> bool {
-        self.pages.iter().any(|(of, ..)| *of == list)
+        self.lists.contains_key(&list)
     }
 
-    /// Every object of `list`.
+    /// How many objects of `list` there are.
+    pub(super) fn count(&self, list: List) -> usize {
+        self.lists.get(&list).map_or(0, |held| held.len())
+    }
+
+    /// Whether `list` holds this object.
+    pub(super) fn holds(&self, list: List, id: u64) -> bool {
+        self.lists.get(&list).is_some_and(|held| held.contains_key(&id))
+    }
+
+    /// The bytes of one object.
+    pub(super) fn body(&self, list: List, id: u64) -> Option<&Bytes> {
+        self.lists.get(&list)?.get(&id).map(|object| &object.body)
+    }
+
+    /// One object.
+    pub(super) fn one<'a, T: Deserialize<'a>>(&'a self, list: List, id: u64) -> Option<T> {
+        serde_json::from_slice(self.body(list, id)?).ok()
+    }
+
+    /// Every object of `list`, by id.
     pub(super) fn parse<'a, T: Deserialize<'a>>(&'a self, list: List) -> Result<Vec<T>, Error> {
-        let mut all = Vec::new();
-        for (_, url, body) in self.pages.iter().filter(|(of, ..)| *of == list) {
-            all.append(&mut page::<T>(list, url, body)?.results);
-        }
-        Ok(all)
+        let Some(held) = self.lists.get(&list) else { return Ok(Vec::new()) };
+        held.values()
+            .map(|object| {
+                serde_json::from_slice(&object.body).map_err(|error| bad(list, &object.url, &String::from_utf8_lossy(&object.body), &error))
+            })
+            .collect()
     }
 }
 
-/// One page. When it does not read, it is read again slowly to name the object that does not.
+/// One page.
 pub(super) fn page<'a, T: Deserialize<'a>>(list: List, url: &str, body: &'a [u8]) -> Result<Page<T>, Error> {
-    let error = match serde_json::from_slice::<Page<T>>(body) {
-        Ok(page) => return Ok(page),
-        Err(error) => error,
-    };
-    let word = list.facts().word;
-    let objects = serde_json::from_slice::<Page<&RawValue>>(body).map(|page| page.results).unwrap_or_default();
-    for object in objects {
-        let Err(error) = serde_json::from_str::<T>(object.get()) else { continue };
-        // Only here, where something is wrong already, an object is read without a type.
-        let glimpse: serde_json::Value = serde_json::from_str(object.get()).unwrap_or_default();
-        let text = |key: &str| glimpse.get(key).and_then(serde_json::Value::as_str);
-        let name = text("name").or_else(|| text("display")).map(|text| format!(" {text}")).unwrap_or_default();
-        let id = glimpse.get("id").map(|id| format!(" #{id}")).unwrap_or_default();
-        let object_url = text("url").unwrap_or(url).to_owned();
-        return Err(Error::BadObject { object: format!("{word}{name}{id}"), url: object_url, reason: error.to_string() });
-    }
-    Err(Error::BadObject { object: format!("the list of {word}s"), url: url.to_owned(), reason: error.to_string() })
+    serde_json::from_slice::<Page<T>>(body).map_err(|error| Error::BadObject {
+        object: format!("the list of {}s", list.facts().word),
+        url: url.to_owned(),
+        reason: error.to_string(),
+    })
+}
+
+/// Names an object that does not read.
+fn bad(list: List, url: &str, json: &str, error: &serde_json::Error) -> Error {
+    // Only here, where something is wrong already, an object is read without a type.
+    let glimpse: serde_json::Value = serde_json::from_str(json).unwrap_or_default();
+    let text = |key: &str| glimpse.get(key).and_then(serde_json::Value::as_str);
+    let name = text("name").or_else(|| text("display")).map(|text| format!(" {text}")).unwrap_or_default();
+    let id = glimpse.get("id").map(|id| format!(" #{id}")).unwrap_or_default();
+    let object_url = text("url").unwrap_or(url).to_owned();
+    Error::BadObject { object: format!("{}{name}{id}", list.facts().word), url: object_url, reason: error.to_string() }
 }

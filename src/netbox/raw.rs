@@ -18,14 +18,89 @@ pub(super) struct Page<T> {
     pub(super) results: Vec<T>,
 }
 
-/// Only an id.
-#[derive(Clone, Copy, Deserialize)]
+/// Only an id: of an object, or the bare number that stands for one. GraphQL writes ids as text.
+#[derive(Clone, Copy)]
 pub(super) struct Id {
     pub(super) id: u64,
 }
 
+impl<'de> Deserialize<'de> for Id {
+    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+        struct Either;
+        impl<'de> Visitor<'de> for Either {
+            type Value = u64;
+            fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+                f.write_str("an object with an id, or an id")
+            }
+            fn visit_u64<E>(self, id: u64) -> Result<u64, E> {
+                Ok(id)
+            }
+            fn visit_str<E: serde::de::Error>(self, text: &str) -> Result<u64, E> {
+                text.parse().map_err(|_| E::custom(format!("`{text}` is no id")))
+            }
+            fn visit_map<A: MapAccess<'de>>(self, mut map: A) -> Result<u64, A::Error> {
+                let mut id = None;
+                while let Some(key) = map.next_key::<Cow<'de, str>>()? {
+                    if key == "id" {
+                        id = Some(map.next_value::<Number>()?.0);
+                    } else {
+                        map.next_value::<IgnoredAny>()?;
+                    }
+                }
+                id.ok_or_else(|| serde::de::Error::missing_field("id"))
+            }
+        }
+        deserializer.deserialize_any(Either).map(|id| Self { id })
+    }
+}
+
+/// A number, or a text that is one: GraphQL writes ids and large numbers as text.
+#[derive(Clone, Copy)]
+struct Number(u64);
+
+impl<'de> Deserialize<'de> for Number {
+    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+        struct Either;
+        impl Visitor<'_> for Either {
+            type Value = u64;
+            fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+                f.write_str("a number")
+            }
+            fn visit_u64<E>(self, number: u64) -> Result<u64, E> {
+                Ok(number)
+            }
+            fn visit_str<E: serde::de::Error>(self, text: &str) -> Result<u64, E> {
+                text.parse().map_err(|_| E::custom(format!("`{text}` is no number")))
+            }
+        }
+        deserializer.deserialize_any(Either).map(Self)
+    }
+}
+
+/// An id as a number or as text.
+fn number<'de, D: Deserializer<'de>>(deserializer: D) -> Result<u64, D::Error> {
+    Number::deserialize(deserializer).map(|number| number.0)
+}
+
+/// What an object hangs on, as GraphQL says it: `InterfaceType`, `DeviceType`, `VLANType`, `ClusterType`.
+#[derive(Deserialize)]
+pub(super) struct Link<'a> {
+    #[serde(rename = "__typename", borrow, default)]
+    kind: Option<Text<'a>>,
+    #[serde(default)]
+    id: Option<Number>,
+}
+
+impl Link<'_> {
+    /// The id, when it is of this type.
+    pub(super) fn of(link: &Option<Self>, kind: &str) -> Option<u64> {
+        link.as_ref().filter(|link| link.kind.as_ref().is_some_and(|have| have.0 == kind))?.id.map(|id| id.0)
+    }
+}
+
 #[derive(Deserialize)]
 pub(super) struct Named<'a> {
+    #[serde(deserialize_with = "number")]
     pub(super) id: u64,
     #[serde(borrow)]
     pub(super) name: Cow<'a, str>,
@@ -39,12 +114,14 @@ pub(super) struct Slugged<'a> {
 
 #[derive(Clone, Copy, Deserialize)]
 pub(super) struct VlanBrief {
+    #[serde(deserialize_with = "number")]
     pub(super) id: u64,
     pub(super) vid: u16,
 }
 
 #[derive(Deserialize)]
 pub(super) struct AddressBrief<'a> {
+    #[serde(deserialize_with = "number")]
     pub(super) id: u64,
     #[serde(borrow)]
     pub(super) address: Cow<'a, str>,
@@ -146,6 +223,7 @@ impl<'de: 'a, 'a> Deserialize<'de> for Custom<'a> {
 
 #[derive(Deserialize)]
 pub(super) struct Device<'a> {
+    #[serde(deserialize_with = "number")]
     pub(super) id: u64,
     #[serde(borrow)]
     pub(super) name: Option<Text<'a>>,
@@ -173,6 +251,7 @@ pub(super) struct Device<'a> {
 
 #[derive(Deserialize)]
 pub(super) struct Interface<'a> {
+    #[serde(deserialize_with = "number")]
     pub(super) id: u64,
     pub(super) device: Id,
     #[serde(borrow)]
@@ -204,6 +283,7 @@ pub(super) struct Interface<'a> {
 
 #[derive(Deserialize)]
 pub(super) struct Address<'a> {
+    #[serde(deserialize_with = "number")]
     pub(super) id: u64,
     #[serde(borrow)]
     pub(super) address: Cow<'a, str>,
@@ -223,10 +303,34 @@ pub(super) struct Address<'a> {
     pub(super) custom_fields: Custom<'a>,
     #[serde(borrow, default)]
     pub(super) last_updated: Option<Text<'a>>,
+    /// GraphQL: what the two before say in REST.
+    #[serde(borrow, default)]
+    pub(super) assigned_object: Option<Link<'a>>,
+}
+
+#[derive(Deserialize)]
+pub(super) struct Cable<'a> {
+    #[serde(deserialize_with = "number")]
+    pub(super) id: u64,
+    #[serde(borrow, default)]
+    pub(super) a_terminations: Vec<End<'a>>,
+    #[serde(borrow, default)]
+    pub(super) b_terminations: Vec<End<'a>>,
+    #[serde(borrow, default)]
+    pub(super) last_updated: Option<Text<'a>>,
+}
+
+/// What a cable ends on.
+#[derive(Deserialize)]
+pub(super) struct End<'a> {
+    #[serde(borrow)]
+    pub(super) object_type: Cow<'a, str>,
+    pub(super) object_id: u64,
 }
 
 #[derive(Deserialize)]
 pub(super) struct Service<'a> {
+    #[serde(deserialize_with = "number")]
     pub(super) id: u64,
     #[serde(borrow)]
     pub(super) name: Cow<'a, str>,
@@ -246,6 +350,7 @@ pub(super) struct Service<'a> {
 
 #[derive(Deserialize)]
 pub(super) struct Vlan<'a> {
+    #[serde(deserialize_with = "number")]
     pub(super) id: u64,
     pub(super) vid: u16,
     #[serde(borrow)]
@@ -262,15 +367,20 @@ pub(super) struct Vlan<'a> {
 
 #[derive(Deserialize)]
 pub(super) struct VlanGroup<'a> {
+    #[serde(deserialize_with = "number")]
     pub(super) id: u64,
     #[serde(borrow, default)]
     pub(super) scope_type: Option<Text<'a>>,
     #[serde(default)]
     pub(super) scope_id: Option<u64>,
+    /// GraphQL: what the two before say in REST.
+    #[serde(borrow, default)]
+    pub(super) scope: Option<Link<'a>>,
 }
 
 #[derive(Deserialize)]
 pub(super) struct Cluster<'a> {
+    #[serde(deserialize_with = "number")]
     pub(super) id: u64,
     #[serde(rename = "type", borrow)]
     pub(super) kind: Slugged<'a>,
@@ -278,6 +388,7 @@ pub(super) struct Cluster<'a> {
 
 #[derive(Deserialize)]
 pub(super) struct Vrf<'a> {
+    #[serde(deserialize_with = "number")]
     pub(super) id: u64,
     #[serde(borrow)]
     pub(super) name: Cow<'a, str>,
@@ -295,6 +406,7 @@ pub(super) struct Vrf<'a> {
 
 #[derive(Deserialize)]
 pub(super) struct L2vpn<'a> {
+    #[serde(deserialize_with = "number")]
     pub(super) id: u64,
     #[serde(borrow)]
     pub(super) name: Cow<'a, str>,
@@ -317,13 +429,18 @@ pub(super) struct L2vpn<'a> {
 #[derive(Deserialize)]
 pub(super) struct Termination<'a> {
     pub(super) l2vpn: Id,
-    #[serde(borrow)]
-    pub(super) assigned_object_type: Cow<'a, str>,
-    pub(super) assigned_object_id: u64,
+    #[serde(borrow, default)]
+    pub(super) assigned_object_type: Option<Text<'a>>,
+    #[serde(default)]
+    pub(super) assigned_object_id: Option<u64>,
+    /// GraphQL: what the two before say in REST.
+    #[serde(borrow, default)]
+    pub(super) assigned_object: Option<Link<'a>>,
 }
 
 #[derive(Deserialize)]
 pub(super) struct PeerGroup<'a> {
+    #[serde(deserialize_with = "number")]
     pub(super) id: u64,
     #[serde(borrow)]
     pub(super) name: Cow<'a, str>,
@@ -347,6 +464,7 @@ pub(super) struct PeerGroup<'a> {
 
 #[derive(Deserialize)]
 pub(super) struct Session<'a> {
+    #[serde(deserialize_with = "number")]
     pub(super) id: u64,
     #[serde(borrow, default)]
     pub(super) name: Option<Text<'a>>,
@@ -387,6 +505,7 @@ pub(super) struct Session<'a> {
 /// A prefix list or a routing policy.
 #[derive(Deserialize)]
 pub(super) struct Rules<'a> {
+    #[serde(deserialize_with = "number")]
     pub(super) id: u64,
     #[serde(borrow)]
     pub(super) name: Cow<'a, str>,
@@ -426,14 +545,38 @@ pub(super) struct PolicyRule<'a> {
     pub(super) rest: std::collections::BTreeMap<String, serde_json::Value>,
 }
 
+/// Whose an object of a per-device list is: the parts of one that say it.
+#[derive(Deserialize)]
+pub(super) struct Owner<'a> {
+    #[serde(default)]
+    pub(super) device: Option<Id>,
+    #[serde(borrow, default)]
+    pub(super) assigned_object_type: Option<Text<'a>>,
+    #[serde(default)]
+    pub(super) assigned_object_id: Option<u64>,
+    #[serde(borrow, default)]
+    pub(super) parent_object_type: Option<Text<'a>>,
+    #[serde(default)]
+    pub(super) parent_object_id: Option<u64>,
+    #[serde(borrow, default)]
+    pub(super) assigned_object: Option<Link<'a>>,
+}
+
 /// An entry of the change log.
 #[derive(Deserialize)]
 pub(super) struct Change<'a> {
+    #[serde(deserialize_with = "number")]
     pub(super) id: u64,
     #[serde(borrow, default)]
     pub(super) time: Option<Text<'a>>,
     #[serde(borrow, default)]
     pub(super) user_name: Option<Text<'a>>,
+    /// `create`, `update`, `delete`.
+    #[serde(borrow, default)]
+    pub(super) action: Option<Choice<'a>>,
+    /// One a request: edits made together carry the same.
+    #[serde(borrow, default)]
+    pub(super) request_id: Option<Text<'a>>,
     #[serde(borrow)]
     pub(super) changed_object_type: Cow<'a, str>,
     #[serde(default)]

@@ -1,9 +1,23 @@
 //! How a NetBox is reached and what its custom fields are called.
 
+use std::path::PathBuf;
 use std::time::Duration;
 
 use secrecy::SecretString;
 use serde::{Deserialize, Serialize};
+
+/// When GraphQL is used: it costs a NetBox about half of what REST does, and can be switched off there.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "lowercase")]
+pub enum GraphQl {
+    /// When it is there and answers whole; REST otherwise.
+    #[default]
+    Auto,
+    /// Or the read fails.
+    Always,
+    /// REST only.
+    Never,
+}
 
 /// Everything a client needs.
 #[derive(Clone, Debug)]
@@ -12,8 +26,10 @@ pub struct Settings {
     pub url: String,
     /// v2 (`nbt_…`) or v1 token.
     pub token: SecretString,
-    /// Slug of the tag on managed devices.
+    /// Slug of the tag on managed devices; empty is every device.
     pub tag: String,
+    /// Slugs of the sites managed devices are in; empty is any. Several fabrics in one NetBox are told apart by tag or site.
+    pub sites: Vec<String>,
     /// Slug of the tag on devices and interfaces a person is at work on.
     pub maintenance_tag: String,
     /// Slug of the tag on addresses BGP announces.
@@ -28,8 +44,12 @@ pub struct Settings {
     pub page_size: usize,
     /// GETs under way at once.
     pub parallel: usize,
-    /// Schema id of a branch to read instead of main.
+    /// Whether what GraphQL tells cheaper is read through it.
+    pub graphql: GraphQl,
+    /// Name or schema id of a branch to read instead of main (netbox-branching).
     pub branch: Option<String>,
+    /// PEM file of the authority that signed the server's certificate; `None` is the system's.
+    pub ca: Option<PathBuf>,
     /// Do not verify the server's certificate: labs only.
     pub skip_verify: bool,
 }
@@ -41,6 +61,7 @@ impl Settings {
             url: url.into(),
             token,
             tag: "evpn-fabric".into(),
+            sites: Vec::new(),
             maintenance_tag: "maintenance".into(),
             network_tag: "bgp-network".into(),
             pair_type: "mlag-pair".into(),
@@ -48,7 +69,9 @@ impl Settings {
             timeout: Duration::from_secs(60),
             page_size: 1000,
             parallel: 4,
+            graphql: GraphQl::Auto,
             branch: None,
+            ca: None,
             skip_verify: false,
         }
     }

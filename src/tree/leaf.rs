@@ -17,6 +17,9 @@ pub struct Origin {
     /// When it was changed last, RFC 3339, if known.
     #[serde(skip_serializing_if = "Option::is_none", default)]
     pub time: Option<String>,
+    /// The request that changed it last: edits made together carry the same, if known.
+    #[serde(skip_serializing_if = "Option::is_none", default)]
+    pub request: Option<String>,
 }
 
 /// One leaf, 32 bytes.

@@ -90,6 +90,8 @@ pub enum Msg {
     Plan(screen::plan::Msg),
     /// To the Log screen.
     Log(screen::log::Msg),
+    /// To the Intent screen.
+    Intent(screen::intent::Msg),
 }
 
 /// What has to happen outside. The only door to a write.
@@ -197,6 +199,8 @@ pub struct Model {
     pub log: screen::log::State,
     /// Screens.
     pub events: screen::history::State,
+    /// Screens.
+    pub intent: screen::intent::State,
     /// Whether something drawn may have changed.
     pub dirty: bool,
     /// Whether the console is over.
@@ -233,6 +237,7 @@ impl Model {
             commit: Default::default(),
             log: Default::default(),
             events: Default::default(),
+            intent: screen::intent::State::default(),
             dirty: true,
             over: false,
         };
@@ -323,6 +328,7 @@ fn permit(model: &Model, effect: &Effect) -> Result<(), String> {
         }
         Command::Commit { .. } | Command::CommitPlan(_) | Command::Override(_) | Command::Arm => Ok(()),
         Command::RefreshIntent
+        | Command::IntentHint
         | Command::Resync(_)
         | Command::Stage(_)
         | Command::Unstage(_)
@@ -444,6 +450,7 @@ fn step(model: &mut Model, msg: Msg) -> Vec<Effect> {
         Msg::Yang(msg) => return screen::yang::update(model, msg),
         Msg::Plan(msg) => return screen::plan::update(model, msg),
         Msg::Log(msg) => return screen::log::update(model, msg),
+        Msg::Intent(msg) => return screen::intent::update(model, msg),
     }
     Vec::new()
 }

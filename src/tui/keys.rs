@@ -116,6 +116,7 @@ pub static EVERYWHERE: &[Row] = &[
     row(E, &["5"], "commit view", Msg::Go(Screen::Commit), "Commit: progress and outcome of each step"),
     row(E, &["6"], "log", Msg::Go(Screen::Log), "Log: every Get, Set and NetBox call"),
     row(E, &["7"], "history", Msg::Go(Screen::History), "History: what happened, newest last"),
+    row(E, &["8", "i"], "intent", Msg::Go(Screen::Intent), "Intent: what is wrong in NetBox, with its objects"),
     row(E, &["up", "k"], "up", Msg::Act(Act::Move(Move::Up)), "one row up"),
     row(E, &["down", "j"], "down", Msg::Act(Act::Move(Move::Down)), "one row down"),
     row(E, &["ctrl-u", "page-up"], "half page up", Msg::Act(Act::Move(Move::HalfUp)), "half a page up"),

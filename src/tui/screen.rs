@@ -17,6 +17,7 @@ pub mod device;
 pub mod fabric;
 pub mod facts;
 pub mod history;
+pub mod intent;
 pub mod log;
 pub mod plan;
 pub mod yang;
@@ -38,13 +39,16 @@ pub enum Screen {
     Log,
     /// What happened.
     History,
+    /// What is wrong with intent.
+    Intent,
 }
 
 impl Screen {
     /// How many there are.
-    pub const COUNT: usize = 7;
+    pub const COUNT: usize = 8;
     /// All of them.
-    pub const ALL: [Self; Self::COUNT] = [Self::Fabric, Self::Device, Self::Yang, Self::Plan, Self::Commit, Self::Log, Self::History];
+    pub const ALL: [Self; Self::COUNT] =
+        [Self::Fabric, Self::Device, Self::Yang, Self::Plan, Self::Commit, Self::Log, Self::History, Self::Intent];
 
     /// What the operator calls it.
     pub fn title(self) -> &'static str {
@@ -56,6 +60,7 @@ impl Screen {
             Self::Commit => "Commit",
             Self::Log => "Log",
             Self::History => "History",
+            Self::Intent => "Intent",
         }
     }
 }
@@ -87,6 +92,7 @@ pub fn keys(screen: Screen) -> &'static [Row] {
         Screen::Commit => commit::KEYS,
         Screen::Log => log::KEYS,
         Screen::History => history::KEYS,
+        Screen::Intent => intent::KEYS,
     }
 }
 
@@ -100,6 +106,7 @@ pub fn act(model: &mut Model, act: Act) -> Vec<Effect> {
         Screen::Commit => commit::act(model, act),
         Screen::Log => log::act(model, act),
         Screen::History => history::act(model, act),
+        Screen::Intent => intent::act(model, act),
     }
 }
 
@@ -110,7 +117,7 @@ pub fn back(model: &mut Model) -> bool {
         Screen::Plan => plan::back(model),
         Screen::Yang => yang::back(model),
         Screen::Fabric => fabric::back(model),
-        Screen::Commit | Screen::Log | Screen::History => false,
+        Screen::Commit | Screen::Log | Screen::History | Screen::Intent => false,
     }
 }
 
@@ -125,6 +132,7 @@ pub fn rebuild(model: &mut Model) {
         Screen::Commit => commit::rebuild(model),
         Screen::Log => log::rebuild(model),
         Screen::History => history::rebuild(model),
+        Screen::Intent => intent::rebuild(model),
     }
 }
 
@@ -163,6 +171,11 @@ pub fn touched(model: &Model, old: &Snapshot) -> bool {
         }
         Screen::Log => !Arc::ptr_eq(&old.log, &new.log),
         Screen::History => !Arc::ptr_eq(&old.events, &new.events),
+        Screen::Intent => {
+            !Arc::ptr_eq(&old.intent.findings, &new.intent.findings)
+                || old.intent.read != new.intent.read
+                || old.intent.error != new.intent.error
+        }
     }
 }
 
@@ -201,5 +214,6 @@ pub fn view(model: &Model, draw: &mut Draw<'_>, area: Rect) {
         Screen::Commit => commit::view(model, draw, area),
         Screen::Log => log::view(model, draw, area),
         Screen::History => history::view(model, draw, area),
+        Screen::Intent => intent::view(model, draw, area),
     }
 }

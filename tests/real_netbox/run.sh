@@ -14,7 +14,7 @@ KEEP=0; MATERIAL=${FABRIC_MATERIAL:-../shared}
 for argument in "$@"; do case "$argument" in --keep) KEEP=1 ;; *) MATERIAL=$argument ;; esac; done
 skip() { echo "skipped: $*"; exit 0; }
 [ -f "$MATERIAL/netbox/seed.py" ] || skip "no $MATERIAL/netbox/seed.py (give the folder as argument)"
-BIN=${FABRIC_ORCH:-$(ls -t target/release/fabric-orch target/debug/fabric-orch 2>/dev/null | head -1)}
+BIN=${FABRIC_ORCH:-$(ls -t target/release/fabric-orch target/debug/fabric-orch 2>/dev/null | head -1 || true)}
 [ -n "$BIN" ] || { echo "build first: cargo build --release" >&2; exit 1; }
 SCRATCH=$(mktemp -d); LAB=; STARTED=0
 finish() {
@@ -80,8 +80,11 @@ describe "spine1"
 expect 0 'plan["in_sync"]'
 echo "an edit in the real NetBox is exactly one change, and undoing it leaves none"
 
-# 5. The simulated NetBox answers as the real one: GraphQL, lists and branches, webhooks
-read -r LAB_URL LAB_TOKEN < <(python3 -c 'import json,sys; at = json.load(open(sys.argv[1]))["netbox"]; print(at["url"], at["token"])' "$SCRATCH/lab.json")
+# 5. The same leaves, plans from branches, webhooks of the real worker
+python3 tests/real_netbox/journey.py "$BIN" "$NETBOX_URL" "$NETBOX_TOKEN" "$SCRATCH/real.toml" "$(python3 -c 'import json,sys; print(json.loads(open(sys.argv[1]).readline())["config"])' "$SCRATCH/lab.json")"
+
+# 6. The simulated NetBox answers as the real one: GraphQL, lists and branches, webhooks
+read -r LAB_URL LAB_TOKEN < <(python3 -c 'import json,sys; at = json.loads(open(sys.argv[1]).readline())["netbox"]; print(at["url"], at["token"])' "$SCRATCH/lab.json")
 for script in graphql reads webhooks; do
   python3 "tests/real_netbox/$script.py" "$NETBOX_URL" "$NETBOX_TOKEN" "$LAB_URL" "$LAB_TOKEN"
 done

@@ -4,10 +4,11 @@
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 
-use fabric_orchestrator::diff::change::{Change, ChangeKey, Kind, Risk, Severity};
+use fabric_orchestrator::diff::change::{Change, ChangeKey, Finding, Kind, Risk, Severity};
 use fabric_orchestrator::diff::construct::Construct;
 use fabric_orchestrator::engine::snapshot::*;
 use fabric_orchestrator::intent::fabric::Role;
+use fabric_orchestrator::intent::silence::Silenced;
 use fabric_orchestrator::path::Path;
 use fabric_orchestrator::plan::model::{FORMAT, Guard, Plan, SetRequest, SetUpdate, Step, UnknownDevice};
 use fabric_orchestrator::tree::{Origin, Paths, Tree};
@@ -46,6 +47,7 @@ fn change(device: &str, text: &str, entry: &str, construct: Construct, desired: 
             url: "http://127.0.0.1:8900/dcim/interfaces/412/".to_owned(),
             user: Some("alice".to_owned()),
             time: Some("2025-11-22T09:14:00Z".to_owned()),
+            request: None,
         })),
         risk: Risk::None,
         warning: String::new(),
@@ -270,7 +272,12 @@ impl Fixture {
                 read: Some(NOW - 8_000),
                 error: None,
                 objects: 512,
-                findings: Vec::new(),
+                branch: None,
+                findings: Arc::new(findings()),
+                silenced: Arc::new(vec![Silenced {
+                    finding: finding("mlag-domain-reused", Severity::Info, "leaf1", "MLAG domain leafs is also that of leaf3, leaf4"),
+                    reason: "pairs are in different rooms".to_owned(),
+                }]),
             },
             devices: devices.into_iter().map(Arc::new).collect(),
             staged: Arc::default(),
@@ -348,4 +355,30 @@ impl Fixture {
 pub fn schema() -> SharedSchema {
     static SCHEMA: std::sync::OnceLock<SharedSchema> = std::sync::OnceLock::new();
     Arc::clone(SCHEMA.get_or_init(|| Arc::new(fabric_orchestrator::yang::Schema::eos().unwrap())))
+}
+
+/// A finding on intent.
+fn finding(rule: &str, severity: Severity, device: &str, message: &str) -> Finding {
+    Finding {
+        code: rule.to_owned(),
+        severity,
+        device: Some(Arc::from(device)),
+        path: None,
+        origin: Some(Arc::new(Origin {
+            object: format!("device {device} #3"),
+            url: "http://127.0.0.1:8900/dcim/devices/3/".to_owned(),
+            user: Some("alice".to_owned()),
+            time: Some("2025-11-22T09:14:00Z".to_owned()),
+            request: None,
+        })),
+        message: message.to_owned(),
+        hint: "mend one of the two".to_owned(),
+    }
+}
+
+fn findings() -> Vec<Finding> {
+    vec![
+        finding("remote-as-wrong", Severity::Warning, "spine1", "session with 10.0.1.1 expects AS 65001, leaf1 is AS 65009"),
+        finding("heartbeat-vrf-missing", Severity::Info, "leaf1", "the MLAG heartbeat runs in VRF mgmt, which no interface of leaf1 is in"),
+    ]
 }

@@ -3,6 +3,7 @@
 use super::Scope;
 use super::writer::Writer;
 use crate::intent::context::VpnOverride;
+use crate::intent::fabric::Device;
 use crate::intent::finding::Severity;
 use crate::intent::records::{Kind, Redistribute, Vrf};
 
@@ -41,28 +42,38 @@ pub(super) fn redistributed<'a>(scope: &Scope<'a>, vrf: &'a Vrf) -> &'a [Redistr
 
 /// Fills a template; a finding when it names something unknown or that the device has not.
 pub(super) fn fill(scope: &Scope<'_>, template: &str, vni: Option<u32>, vlan: Option<u16>, w: &mut Writer<'_>) -> Option<String> {
+    match filled(scope.device, template, vni, vlan) {
+        Ok(text) => Some(text),
+        Err(name) => {
+            let message = format!("template `{template}` names `{name}`, which {} has not", scope.device.name);
+            w.problem("bad-template", Severity::Error, message, "router_id, asn, vni and vlan can be named");
+            None
+        }
+    }
+}
+
+/// A template with the device's own values in it.
+///
+/// # Errors
+/// The name that is unknown, or that the device has no value for.
+pub(crate) fn filled<'t>(device: &Device, template: &'t str, vni: Option<u32>, vlan: Option<u16>) -> Result<String, &'t str> {
     let mut text = String::with_capacity(template.len() + 16);
     let mut rest = template;
     while let Some((before, after)) = rest.split_once('{') {
         text.push_str(before);
         let (name, after) = after.split_once('}').unwrap_or((after, ""));
         let value = match name {
-            "router_id" => scope.device.router_id.clone(),
-            "asn" => scope.device.asn.map(|asn| asn.to_string()),
+            "router_id" => device.router_id.clone(),
+            "asn" => device.asn.map(|asn| asn.to_string()),
             "vni" => vni.map(|vni| vni.to_string()),
             "vlan" => vlan.map(|vlan| vlan.to_string()),
             _ => None,
         };
-        let Some(value) = value else {
-            let message = format!("template `{template}` names `{name}`, which {} has not", scope.device.name);
-            w.problem("bad-template", Severity::Error, message, "router_id, asn, vni and vlan can be named");
-            return None;
-        };
-        text.push_str(&value);
+        text.push_str(&value.ok_or(name)?);
         rest = after;
     }
     text.push_str(rest);
-    Some(text)
+    Ok(text)
 }
 
 pub(super) fn map(scope: &Scope<'_>, w: &mut Writer<'_>) {

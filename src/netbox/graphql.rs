@@ -1,0 +1,167 @@
+//! The lists GraphQL tells at about half of what REST costs the server: devices, interfaces with their addresses, VLANs, VRFs,
+//! L2VPNs. What it cannot filter by device (cables, services) or page (the BGP plugin) stays with REST.
+//!
+//! A GraphQL list has no count, its limit is cut in silence, and an error has status 200. So pages are read by the last id seen
+//! until one is empty, and anything but data gives GraphQL up.
+
+use std::fmt::Write as _;
+
+use bytes::Bytes;
+use futures_util::{StreamExt, TryStreamExt, stream};
+use serde::Deserialize;
+use serde_json::json;
+use serde_json::value::RawValue;
+
+use super::client::{Call, Session};
+use super::error::Error;
+use super::pages::{List, Pages};
+use super::raw::Id;
+use super::settings::GraphQl;
+
+/// List, field of the query, whether it can be filtered by the device's tag, what is selected.
+const LISTS: [(List, &str, &str, &str); 8] = [
+    (
+        List::Devices,
+        "device_list",
+        "tags: {slug: {exact: $tag}}",
+        "id name status last_updated custom_fields config_context role { slug } site { slug } cluster { id name } tags { slug } primary_ip4 { id address } primary_ip6 { id address }",
+    ),
+    (
+        List::Interfaces,
+        "interface_list",
+        "device: {tags: {slug: {exact: $tag}}}",
+        "id name enabled mtu mode description custom_fields last_updated device { id } lag { id } parent { id } vrf { id } untagged_vlan { id vid } tagged_vlans { id vid } tags { slug } ip_addresses { id address status role custom_fields last_updated vrf { id } tags { slug } }",
+    ),
+    (List::Vlans, "vlan_list", "", "id vid name status custom_fields last_updated group { id }"),
+    (List::VlanGroups, "vlan_group_list", "", "id name scope { __typename ... on ClusterType { id } }"),
+    (List::Clusters, "cluster_list", "", "id name type { slug }"),
+    (List::Vrfs, "vrf_list", "", "id name rd custom_fields last_updated import_targets { id name } export_targets { id name }"),
+    (
+        List::L2vpns,
+        "l2vpn_list",
+        "",
+        "id name identifier type status custom_fields last_updated import_targets { id name } export_targets { id name }",
+    ),
+    (List::Terminations, "l2vpn_termination_list", "", "id l2vpn { id } assigned_object { __typename ... on VLANType { id } }"),
+];
+
+#[derive(Deserialize)]
+struct Answer<'a> {
+    #[serde(borrow, default)]
+    data: Option<Data<'a>>,
+    #[serde(default)]
+    errors: Vec<Problem>,
+}
+
+/// Every list is asked for under the same name.
+#[derive(Deserialize)]
+struct Data<'a> {
+    #[serde(borrow)]
+    rows: Vec<&'a RawValue>,
+}
+
+#[derive(Deserialize)]
+struct Problem {
+    message: String,
+}
+
+/// The addresses inside an interface.
+#[derive(Deserialize)]
+struct Port<'a> {
+    #[serde(borrow)]
+    ip_addresses: Vec<&'a RawValue>,
+}
+
+impl<F: Fn(&Call) + Send + Sync> Session<'_, F> {
+    /// Reads what GraphQL tells into `pages`. `false` when it is not used, or was given up.
+    pub(super) async fn graphql(&self, pages: &mut Pages) -> Result<bool, Error> {
+        let mode = self.client.settings().graphql;
+        if mode == GraphQl::Never || (mode == GraphQl::Auto && self.client.graphql_off.get().is_some()) {
+            return Ok(false);
+        }
+        let parallel = self.client.settings().parallel.max(1);
+        let jobs: Vec<_> = (0..LISTS.len()).map(|at| self.rows(at)).collect();
+        let read: Result<Vec<Pages>, Error> = stream::iter(jobs).buffer_unordered(parallel).try_collect().await;
+        match read {
+            Ok(parts) => {
+                parts.into_iter().for_each(|part| pages.join(part));
+                Ok(true)
+            }
+            // Nobody at home says nothing of GraphQL.
+            Err(error @ Error::Unreachable { .. }) => Err(error),
+            Err(error) if mode == GraphQl::Always => Err(error),
+            Err(error) => {
+                tracing::info!(%error, "GraphQL is not used");
+                let _ = self.client.graphql_off.set(error.to_string());
+                Ok(false)
+            }
+        }
+    }
+
+    /// All rows of one of [`LISTS`].
+    async fn rows(&self, at: usize) -> Result<Pages, Error> {
+        let Some((list, field, filter, selection)) = LISTS.get(at).copied() else { return Ok(Pages::default()) };
+        let (tag, size) = (&self.client.settings().tag, self.client.settings().page_size);
+        let url = format!("{}/graphql/", self.client.base());
+        let filtered = !filter.is_empty() && !tag.is_empty();
+        let mut pages = Pages::default();
+        pages.begin(list);
+        if list == List::Interfaces {
+            pages.begin(List::Addresses);
+        }
+        let mut start = 0;
+        loop {
+            let mut query = String::from("query Rows($start: Int!, $limit: Int!");
+            query.push_str(if filtered { ", $tag: String!) { rows: " } else { ") { rows: " });
+            let _ = write!(query, "{field}(pagination: {{start: $start, limit: $limit}}");
+            if filtered {
+                let _ = write!(query, ", filters: {{{filter}}}");
+            }
+            let _ = write!(query, ") {{ {selection} }} }}");
+            let mut variables = json!({"start": start, "limit": size});
+            if filtered {
+                variables["tag"] = json!(tag);
+            }
+            let body = self.post(&url, &json!({"query": query, "variables": variables}).to_string()).await?;
+            let wrong = |text: String| Error::GraphQl { list: field.to_owned(), text };
+            let answer: Answer<'_> = serde_json::from_slice(&body).map_err(|error| wrong(error.to_string()))?;
+            if let Some(problem) = answer.errors.first() {
+                return Err(wrong(problem.message.chars().take(200).collect()));
+            }
+            let rows = answer.data.ok_or_else(|| wrong("no data".into()))?.rows;
+            let mut newest = start;
+            for row in &rows {
+                let id = serde_json::from_str::<Id>(row.get()).map_err(|error| wrong(error.to_string()))?.id;
+                newest = newest.max(id + 1);
+                if list == List::Interfaces {
+                    addresses(&mut pages, &url, row, id)?;
+                }
+            }
+            let (empty, stuck) = (rows.is_empty(), newest == start);
+            pages.insert(list, &url, &body, rows)?;
+            if empty {
+                return Ok(pages);
+            }
+            if stuck {
+                return Err(wrong("its pages do not move on".into()));
+            }
+            start = newest;
+        }
+    }
+}
+
+/// The addresses of an interface become objects of their own, which know what they hang on.
+fn addresses(pages: &mut Pages, url: &str, interface: &RawValue, id: u64) -> Result<(), Error> {
+    let port: Port<'_> =
+        serde_json::from_str(interface.get()).map_err(|error| Error::GraphQl { list: "ip_addresses".into(), text: error.to_string() })?;
+    for address in port.ip_addresses {
+        let Some(rest) = address.get().trim_start().strip_prefix('{') else { continue };
+        let whole = format!(r#"{{"assigned_object":{{"__typename":"InterfaceType","id":"{id}"}},{rest}"#);
+        let body = Bytes::from(whole);
+        let text = std::str::from_utf8(&body).unwrap_or_default();
+        let raw: &RawValue =
+            serde_json::from_str(text).map_err(|error| Error::GraphQl { list: "ip_addresses".into(), text: error.to_string() })?;
+        pages.insert(List::Addresses, url, &body, vec![raw])?;
+    }
+    Ok(())
+}
