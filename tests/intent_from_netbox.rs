@@ -158,6 +158,7 @@ async fn a_bad_day_is_named_and_nothing_of_it_is_used() {
     ];
     for (kind, code) in cases {
         let netbox = netbox().await;
+        netbox.server().faults().add(Fault { kind: Kind::GraphqlOff, path: "/graphql/".into(), ..Fault::default() }); // the fault is in REST
         netbox.server().faults().add(Fault { kind, path: "/api/dcim/interfaces/".into(), ..Fault::default() });
         let error = read(&netbox).await.unwrap_err();
         assert_eq!(error.code(), code, "{kind:?}: {error}");

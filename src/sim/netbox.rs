@@ -3,8 +3,9 @@
 //! client or the mapper, and it keeps nothing across restarts.
 //!
 //! [`load`] reads recordings into a [`store`]; [`rest`] answers calls (pure, bytes in and bytes out) with the help of [`filter`], [`page`], [`render`],
-//! [`write`](mod@write) and [`edit`]; [`server`] puts it on a socket; [`fault`] makes it fail on purpose; [`replay`] applies the edits of `changes.json`.
+//! [`write`](mod@write) and [`edit`]; [`server`] puts it on a socket; [`fault`] makes it fail on purpose; [`branch`] keeps branches, [`hook`] makes webhooks' posts; [`replay`] applies the edits of `changes.json`.
 
+pub mod branch;
 pub mod changelog;
 mod compute;
 mod context;
@@ -13,6 +14,8 @@ pub mod edit;
 mod endpoint;
 pub mod fault;
 pub mod filter;
+mod graphql;
+pub mod hook;
 pub mod kind;
 pub mod load;
 mod order;

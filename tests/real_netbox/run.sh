@@ -82,3 +82,9 @@ echo "an edit in the real NetBox is exactly one change, and undoing it leaves no
 
 # 5. The same leaves, plans from branches, webhooks of the real worker
 python3 tests/real_netbox/journey.py "$BIN" "$NETBOX_URL" "$NETBOX_TOKEN" "$SCRATCH/real.toml" "$(python3 -c 'import json,sys; print(json.loads(open(sys.argv[1]).readline())["config"])' "$SCRATCH/lab.json")"
+
+# 6. The simulated NetBox answers as the real one: GraphQL, lists and branches, webhooks
+read -r LAB_URL LAB_TOKEN < <(python3 -c 'import json,sys; at = json.loads(open(sys.argv[1]).readline())["netbox"]; print(at["url"], at["token"])' "$SCRATCH/lab.json")
+for script in graphql reads webhooks; do
+  python3 "tests/real_netbox/$script.py" "$NETBOX_URL" "$NETBOX_TOKEN" "$LAB_URL" "$LAB_TOKEN"
+done

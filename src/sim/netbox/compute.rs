@@ -131,19 +131,20 @@ fn object_of(kind: KindId, object: &Object, name: &str) -> Option<(KindId, u64)>
     targets(kind, object, &field).first().copied()
 }
 
-fn cable_kind() -> KindId {
+/// The kind of cables.
+pub fn cable_kind() -> KindId {
     KindId::of_model("dcim.cable").unwrap_or(KindId(0))
 }
 
 /// The cable on an object and which end it is.
-fn cable(view: &View<'_>, kind: KindId, id: u64) -> Option<(u64, &'static str)> {
+pub fn cable(view: &View<'_>, kind: KindId, id: u64) -> Option<(u64, &'static str)> {
     let ends = [("a_terminations", "A"), ("b_terminations", "B")];
     let mut refs = view.store.refs(kind, id).iter();
     refs.find_map(|found| ends.iter().find(|(field, _)| *field == found.field).map(|(_, end)| (found.id, *end)))
 }
 
 /// What is at the other end of the cable.
-fn peers(view: &View<'_>, kind: KindId, id: u64) -> Vec<(KindId, u64)> {
+pub fn peers(view: &View<'_>, kind: KindId, id: u64) -> Vec<(KindId, u64)> {
     let Some((cable, end)) = cable(view, kind, id) else { return Vec::new() };
     let far = if end == "A" { "b_terminations" } else { "a_terminations" };
     view.store.get(cable_kind(), cable).map_or_else(Vec::new, |object| targets(cable_kind(), object, far))

@@ -3,6 +3,7 @@
 use serde_json::{Map, Value, json};
 
 use super::changelog::{Action, Entry, Request, flat};
+use super::hook::{self, Event};
 use super::kind::{Gone, KindId};
 use super::render::View;
 use super::store::{Object, Ref, Store};
@@ -24,11 +25,17 @@ pub struct Books {
     pub store: Store,
     /// The log, oldest first.
     pub log: Vec<Entry>,
+    /// What the current request did, one for each object.
+    pub events: Vec<Event>,
+    /// The last number an entry of the log got, here or in another branch.
+    pub number: u64,
 }
 
 impl Books {
     fn note(&mut self, request: &Request, action: Action, kind: KindId, id: u64, repr: &str, data: [Value; 2]) {
-        let number = self.log.last().map_or(0, |last| last.id) + 1;
+        self.number += 1;
+        let number = self.number;
+        Event::note(&mut self.events, &self.store, action, (kind, id), &data);
         self.log.push(Entry::new(number, request, action, kind, (id, repr), data));
     }
 
@@ -45,10 +52,26 @@ impl Books {
         for (name, value) in [("id", json!(id)), ("created", json!(request.time)), ("last_updated", json!(request.time))] {
             object.insert(name.to_owned(), value);
         }
+        if kind.get().has("schema_id") {
+            object.insert("schema_id".to_owned(), json!(request.id.get(..8).unwrap_or_default()));
+        }
         self.store.put(kind, id, object);
         let (after, repr) = self.flat(kind, id);
         self.note(request, Action::Create, kind, id, &repr, [json!({}), after]);
         Ok(id)
+    }
+
+    /// Brings what a branch made of an object into this database: only what differs from `base`.
+    pub fn bring(&mut self, kind: KindId, id: u64, base: Option<&Object>, modified: &Object, request: &Request) {
+        let Some(mut object) = self.store.get(kind, id).cloned() else {
+            self.store.put(kind, id, modified.clone());
+            let (after, repr) = self.flat(kind, id);
+            return self.note(request, Action::Create, kind, id, &repr, [json!({}), after]);
+        };
+        for (name, value) in modified.iter().filter(|(name, value)| base.is_none_or(|base| base.get(*name) != Some(*value))) {
+            object.insert(name.clone(), value.clone());
+        }
+        self.store_update(kind, id, object, request);
     }
 
     /// Updates one object.
@@ -97,10 +120,13 @@ impl Books {
             let named = protectors.iter().map(|(kind, id)| format!("{} ({id})", view.display(*kind, *id)));
             return Err(Refusal::Protected(named.collect()));
         }
-        for (kind, id) in doomed {
+        // What a webhook says of them is how they were before any of them went.
+        let forms: Vec<Value> = doomed.iter().map(|(kind, id)| hook::full(&self.store, *kind, *id, Action::Delete)).collect();
+        for ((kind, id), form) in doomed.into_iter().zip(forms) {
             let (before, repr) = self.flat(kind, id);
             let refs: Vec<Ref> = self.store.refs(kind, id).to_vec();
             self.note(request, Action::Delete, kind, id, &repr, [before, json!({})]);
+            Event::frozen(&mut self.events, (kind, id), form);
             self.store.remove(kind, id);
             let mut done: Vec<(KindId, u64)> = Vec::new();
             for found in &refs {

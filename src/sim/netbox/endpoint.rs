@@ -2,13 +2,15 @@
 
 use serde_json::{Value, json};
 
+use super::branch;
 use super::kind::KindId;
 use super::rest::Answer;
 
 const LIST: &str = "GET, POST, PUT, PATCH, DELETE, HEAD, OPTIONS";
 const DETAIL: &str = "GET, PUT, PATCH, DELETE, HEAD, OPTIONS";
 const READ: &str = "GET, HEAD, OPTIONS";
-const HTML: &str = "text/html; charset=utf-8";
+/// Pages, and plain texts too.
+pub(super) const HTML: &str = "text/html; charset=utf-8";
 
 /// What a path names.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -23,6 +25,14 @@ pub(super) enum Endpoint {
     Changes,
     /// One entry of it.
     Change(u64),
+    /// What branches changed.
+    Differences,
+    /// The merge of a branch.
+    Merge(u64),
+    /// The end of a merged branch.
+    Archive(u64),
+    /// A job.
+    Job(u64),
     /// Objects of a kind.
     List(KindId),
     /// One object.
@@ -42,11 +52,21 @@ impl Endpoint {
         if path == "status" {
             return Some(Self::Status);
         }
-        if APPS.contains(&path) || path == "plugins/bgp" {
+        if APPS.contains(&path) || matches!(path, "plugins/bgp" | "plugins/branching") {
             return Some(Self::Root(path.to_owned()));
         }
         if path == "core/object-changes" {
             return Some(Self::Changes);
+        }
+        if path == "plugins/branching/changes" {
+            return Some(Self::Differences);
+        }
+        if let Some((id, action)) = path.strip_prefix("plugins/branching/branches/").and_then(|rest| rest.split_once('/')) {
+            return match action {
+                "merge" => id.parse().ok().map(Self::Merge),
+                "archive" => id.parse().ok().map(Self::Archive),
+                _ => None,
+            };
         }
         if let Some(kind) = KindId::of_path(path) {
             return Some(Self::List(kind));
@@ -59,16 +79,28 @@ impl Endpoint {
         match KindId::of_path(parent) {
             Some(kind) => Some(Self::Detail(kind, id)),
             None if parent == "core/object-changes" => Some(Self::Change(id)),
+            None if parent == "core/jobs" => Some(Self::Job(id)),
             None => None,
         }
     }
 
+    /// Whether a branch has its own answer.
+    pub(super) fn branched(&self) -> bool {
+        match self {
+            Self::List(kind) | Self::Detail(kind, _) => branch::branched(*kind),
+            Self::Changes | Self::Change(_) => true,
+            _ => false,
+        }
+    }
+
     pub(super) fn writable(&self) -> bool {
-        matches!(self, Self::List(_) | Self::Detail(..))
+        matches!(self, Self::List(_) | Self::Detail(..) | Self::Merge(_) | Self::Archive(_))
     }
 
     pub(super) fn allow(&self) -> String {
         let (base, trace) = match self {
+            Self::Merge(_) | Self::Archive(_) => ("POST, OPTIONS", false),
+            Self::List(kind) if *kind == branch::kind() => ("GET, POST, HEAD, OPTIONS", false),
             Self::List(kind) => (LIST, kind.get().trace),
             Self::Detail(kind, _) => (DETAIL, kind.get().trace),
             _ => (READ, false),
@@ -82,6 +114,10 @@ pub(super) fn root(app: &str, base: &str) -> Value {
     let entry = |name: &str, path: &str| (name.to_owned(), json!(format!("{base}/api/{path}/")));
     if app.is_empty() {
         return Value::Object(APPS.iter().map(|app| entry(app, app)).collect());
+    }
+    if app == "plugins/branching" {
+        let names = ["branch-events", "branchable-models", "branches", "changes"];
+        return Value::Object(names.iter().map(|name| entry(name, &format!("{app}/{name}"))).collect());
     }
     let prefix = format!("{app}/");
     let kinds = KindId::all().filter_map(|kind| kind.get().path.strip_prefix(&prefix)).filter(|name| !name.contains('/'));

@@ -14,6 +14,10 @@ pub enum Kind {
     ServerError,
     /// 502 with a proxy's HTML page.
     BadGateway,
+    /// 503 with a proxy's HTML page.
+    Unavailable,
+    /// 504 with a proxy's HTML page.
+    GatewayTimeout,
     /// 429 with a proxy's HTML page and `Retry-After: 1`.
     TooManyRequests,
     /// 200 with the HTML login page.
@@ -22,14 +26,53 @@ pub enum Kind {
     TruncatedPage,
     /// A complete answer whose JSON stops in the middle.
     TruncatedBody,
-    /// Rows are missing and `count` agrees: what an object permission does.
+    /// Rows are missing and `count` agrees: what an object permission does, in GraphQL too.
     Shrink,
     /// An empty list, `count` 0.
     Empty,
+    /// From the second page on every row stands one place later: somebody made an object meanwhile, and a row comes twice.
+    PageRepeats,
+    /// From the second page on every row stands one place earlier: somebody deleted an object meanwhile, and a row is never seen.
+    PageSkips,
+    /// `start=` is overlooked, as a NetBox before 4.6 does: every page is the first one of `limit` and `offset`.
+    NoCursor,
+    /// The token is not valid any more: 403.
+    TokenRevoked,
+    /// What the query names is gone: a list with `…_id=` is refused with 400, an object is not found.
+    ObjectGone,
+    /// Custom fields (see [`Fault::name`]) have another name: `NAME_renamed`.
+    CustomFieldRenamed,
+    /// Numbers in custom fields are texts.
+    CustomFieldRetyped,
+    /// netbox-bgp is not installed: its paths are not found, its GraphQL fields not known.
+    PluginMissing,
+    /// 301 to the same path on another server, without TLS.
+    Redirect,
+    /// 400 `Invalid branch identifier`.
+    WrongBranch,
+    /// GraphQL is switched off (`GRAPHQL_ENABLED`): 404.
+    GraphqlOff,
+    /// Half of the answer, and then nothing for [`Fault::ms`], and then the end of the connection.
+    Stall,
     /// The answer comes late (see [`Fault::ms`]).
     Slow,
     /// The connection is reset before the answer.
     Reset,
+    /// A webhook's post is never sent.
+    WebhookLost,
+    /// A webhook's post is sent twice.
+    WebhookTwice,
+    /// A webhook's post comes late (see [`Fault::ms`]), and the ones after it too.
+    WebhookLate,
+    /// A webhook's post is not what its signature says.
+    WebhookForged,
+}
+
+impl Kind {
+    /// Whether it happens to posts, not to requests.
+    fn to_posts(self) -> bool {
+        matches!(self, Self::WebhookLost | Self::WebhookTwice | Self::WebhookLate | Self::WebhookForged)
+    }
 }
 
 /// One failure and when it happens.
@@ -44,15 +87,17 @@ pub struct Fault {
     pub after: u64,
     /// So many times; none for ever.
     pub times: Option<u64>,
-    /// Delay of [`Kind::Slow`], in milliseconds.
+    /// Delay of [`Kind::Slow`], [`Kind::Stall`] and [`Kind::WebhookLate`], in milliseconds.
     pub ms: u64,
     /// Rows left by [`Kind::Shrink`] and [`Kind::TruncatedPage`], in percent.
     pub keep: u64,
+    /// The one custom field of [`Kind::CustomFieldRenamed`] and [`Kind::CustomFieldRetyped`]; empty for all.
+    pub name: String,
 }
 
 impl Default for Fault {
     fn default() -> Self {
-        Self { kind: Kind::ServerError, path: String::new(), after: 0, times: None, ms: 3000, keep: 50 }
+        Self { kind: Kind::ServerError, path: String::new(), after: 0, times: None, ms: 3000, keep: 50, name: String::new() }
     }
 }
 
@@ -95,9 +140,21 @@ impl Faults {
 
     /// What happens to a request for this path now.
     pub fn next(&self, path: &str) -> Option<Fault> {
+        self.take(|fault| {
+            let meant = if fault.path.is_empty() { path != "/api/status/" } else { path.starts_with(&fault.path) };
+            meant && !fault.kind.to_posts()
+        })
+    }
+
+    /// What happens to a webhook's post now.
+    pub fn next_post(&self) -> Option<Fault> {
+        self.take(|fault| fault.kind.to_posts())
+    }
+
+    fn take(&self, meant: impl Fn(&Fault) -> bool) -> Option<Fault> {
         let mut faults = self.lock();
         let index = faults.iter_mut().position(|fault| {
-            let meant = if fault.path.is_empty() { path != "/api/status/" } else { path.starts_with(&fault.path) };
+            let meant = meant(fault);
             let early = meant && fault.after > 0;
             if early {
                 fault.after -= 1;

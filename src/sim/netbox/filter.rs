@@ -193,7 +193,7 @@ impl Test {
             // The BGP plugin's filters take ids under both names, but for devices, AS numbers and addresses.
             let named = base == "device" || base.ends_with("_as") || base.ends_with("_address");
             let plugin = model.starts_with("netbox_bgp.") && !named;
-            return match relation.wanted(view, values, by_id || plugin) {
+            return match relation.wanted(view, kind, values, by_id || plugin) {
                 Err(_) if plugin && !by_id => Err(no_choice(values.first().copied().unwrap_or_default())),
                 wanted => wanted.map(|wanted| Some(Self::Linked(relation, wanted))),
             };
@@ -311,6 +311,10 @@ fn check(field: &Field, values: &[&str]) -> Result<(), String> {
                 None => Ok(()),
             }
         }
+        Type::Stamp => match values.iter().all(|value| value.is_empty() || moment(value)) {
+            true => Ok(()),
+            false => Err(NO_TIME.to_owned()),
+        },
         Type::Int(..) | Type::Object if field.name != "scope_id" => whole::<i64>(values).map(|_| ()),
         _ => Ok(()),
     }
@@ -354,6 +358,14 @@ fn stamp(text: &str) -> String {
     format!("{seconds}.{fraction:0<6}")
 }
 
+/// What a bad time is told.
+pub(super) const NO_TIME: &str = "Enter a valid date/time.";
+
+/// Whether a text is a time, or a day.
+pub(super) fn moment(text: &str) -> bool {
+    text.parse::<jiff::Timestamp>().is_ok() || text.trim_end_matches('Z').parse::<jiff::civil::DateTime>().is_ok()
+}
+
 fn tagged(view: &View<'_>, name: &str, values: &[&str]) -> Result<Vec<u64>, String> {
     let Some(kind) = KindId::of_model("extras.tag") else { return Ok(Vec::new()) };
     let find = |value: &str| {
@@ -388,7 +400,8 @@ fn boolean(value: &str) -> Option<bool> {
     }
 }
 
-fn no_choice(value: &str) -> String {
+/// What a value that is none of the choices is told.
+pub(super) fn no_choice(value: &str) -> String {
     format!("Select a valid choice. {value} is not one of the available choices.")
 }
 

@@ -82,6 +82,10 @@ pub enum Calc {
     TreeCount(&'static str, &'static str),
     /// Always 0: the lab has no such objects.
     Zero,
+    /// Always true.
+    Yes,
+    /// The lab's one user.
+    User,
 }
 
 /// What a stored field holds, how it is written and how it is read.
@@ -280,6 +284,9 @@ pub const KINDS: &[&Kind] = &[
     &other::CUSTOM_FIELD,
     &other::CONFIG_CONTEXT,
     &other::JOURNAL_ENTRY,
+    &other::WEBHOOK,
+    &other::EVENT_RULE,
+    &other::BRANCH,
     &bgp::SESSION,
     &bgp::PEER_GROUP,
     &bgp::COMMUNITY,

@@ -66,6 +66,11 @@ fn with(query: &Query, set: &[(&str, u64)], unset: &[&str]) -> String {
     let mut pairs: Vec<(String, String)> = query.iter().filter(|(name, _)| kept(name)).cloned().collect();
     pairs.extend(set.iter().map(|(name, value)| ((*name).to_owned(), value.to_string())));
     pairs.sort_by(|(a, _), (b, _)| a.cmp(b));
+    self::query(&pairs)
+}
+
+/// Pairs as a query string.
+pub fn query(pairs: &[(String, String)]) -> String {
     pairs.iter().map(|(name, value)| format!("{}={}", encode(name), encode(value))).collect::<Vec<_>>().join("&")
 }
 

@@ -41,7 +41,7 @@ pub struct Pick {
 impl Pick {
     fn takes(&self, name: &str) -> bool {
         let named = |list: &[String]| list.iter().any(|field| field == name);
-        (self.fields.is_empty() || named(&self.fields)) && !named(&self.omit)
+        if self.fields.is_empty() { !named(&self.omit) } else { named(&self.fields) } // together, `omit` is overlooked
     }
 }
 
@@ -156,6 +156,18 @@ impl<'a> View<'a> {
         Value::Object(map)
     }
 
+    /// Custom fields as they are stored, one member for each field of the kind.
+    pub fn custom_stored(&self, kind: &Kind, value: &Value) -> Value {
+        let all = self.custom.get_or_init(|| custom_fields(self));
+        let own = all.iter().filter(|field| field.on.iter().any(|model| model == kind.model));
+        Value::Object(own.map(|field| (field.name.clone(), jsonb(value.get(&field.name).cloned().unwrap_or_default()))).collect())
+    }
+
+    /// One field as an answer holds it.
+    pub fn shown_field(&self, kind: KindId, id: u64, object: &Object, field: &Field) -> Value {
+        self.field(kind, id, object, field)
+    }
+
     /// The name people read.
     pub fn display(&self, kind: KindId, id: u64) -> String {
         self.store.get(kind, id).map_or_else(String::new, |object| compute::display(self, kind, id, object))
@@ -177,6 +189,8 @@ impl<'a> View<'a> {
             }
             Calc::Count(model, name) => json!(self.store.pointing((kind, id), model, name).count()),
             Calc::Zero => json!(0),
+            Calc::Yes => json!(true),
+            Calc::User => json!({"id": 1, "url": format!("{}/api/users/users/1/", self.base), "display": "admin", "username": "admin"}),
             other => compute::value(self, kind, id, object, field.name, other),
         }
     }

@@ -1,12 +1,17 @@
 //! The REST interface: who may ask, which path and method means what, and how answers and errors are worded. Pure: bytes in, bytes out.
 
-use serde_json::{Map, Value, json};
+mod writes;
+
+use serde_json::{Value, json};
 use sha2::{Digest, Sha256};
 
-use super::changelog::{Entry, Request, absolute, relative};
-use super::edit::{Books, Refusal};
-use super::endpoint::{Endpoint, html, page_of, root};
+use super::branch::{self, Active, Branches};
+use super::changelog::{self, Entry, Request, absolute, relative};
+use super::edit::Books;
+use super::endpoint::{Endpoint, HTML, html, page_of, root};
 use super::filter::{self, Query};
+use super::graphql;
+use super::hook::{self, Post};
 use super::kind::KindId;
 use super::load::Loaded;
 use super::page;
@@ -29,6 +34,10 @@ pub struct Call<'a> {
     pub branch: Option<&'a str>,
     /// `http://host:port` the caller used.
     pub base: &'a str,
+    /// `Content-Type` header.
+    pub content_type: Option<&'a str>,
+    /// `Accept` header.
+    pub accept: Option<&'a str>,
     /// Body.
     pub body: &'a [u8],
     /// Now, in microseconds since 1970.
@@ -66,8 +75,13 @@ pub struct NetBox {
     tokens: Vec<Token>,
     last: i64,
     requests: u64,
+    outbox: Vec<Post>,
+    branches: Branches,
+    /// The current write, until its webhooks are made.
+    written: Option<Request>,
 }
 
+const NOBODY: &str = "Authentication credentials were not provided.";
 const JSON: &str = "application/json";
 
 struct Reply {
@@ -88,12 +102,22 @@ impl Reply {
 impl NetBox {
     /// A server over loaded recordings.
     pub fn new(loaded: Loaded, tokens: Vec<Token>) -> Self {
-        let log = loaded.changes.into_iter().filter_map(|entry| Entry::recorded(entry, &loaded.base)).collect();
+        let log: Vec<Entry> = loaded.changes.into_iter().filter_map(|entry| Entry::recorded(entry, &loaded.base)).collect();
         let mut raw = loaded.raw;
         for value in raw.values_mut() {
             relative(value, &loaded.base);
         }
-        Self { books: Books { store: loaded.store, log }, raw, status: loaded.status, tokens, last: 0, requests: 0 }
+        Self {
+            books: Books { store: loaded.store, number: last_number(&log), log, events: Vec::new() },
+            raw,
+            status: loaded.status,
+            tokens,
+            last: 0,
+            requests: 0,
+            outbox: Vec::new(),
+            branches: Branches::default(),
+            written: None,
+        }
     }
 
     /// How many objects it holds.
@@ -106,29 +130,95 @@ impl NetBox {
         self.len() == 0
     }
 
+    /// The webhooks' posts since the last call of this, oldest first.
+    pub fn posts(&mut self) -> Vec<Post> {
+        std::mem::take(&mut self.outbox)
+    }
+
     /// Answers one call.
     pub fn answer(&mut self, call: &Call<'_>) -> Answer {
         self.requests += 1;
         self.last = call.now.max(self.last + 1);
         let request_id = uuid(self.requests, self.last);
-        let Some(end) = self.endpoint(call.path) else { return self.missing(call, &request_id) };
-        let reply = match call.branch {
-            Some(_) => return html(400, "Invalid branch identifier".to_owned(), &request_id, true),
-            None => match self.user(call.authorization) {
-                Err(text) => Reply::detail(403, text),
-                Ok(token) => self.route(call, &end, &token, &request_id),
-            },
+        self.settle();
+        let parameter = page::parse(call.query).into_iter().find(|(name, _)| name == "_branch").map(|(_, value)| value);
+        let active = match self.branches.active(&self.books.store, call.branch, parameter.as_deref()) {
+            Active::Refused(text) if call.path != "/api/status/" => {
+                return html(400, text.to_owned(), &request_id, call.path.starts_with("/api/"));
+            }
+            Active::Branch(id) => Some(id),
+            _ => None,
         };
+        if graphql::here(call.path) {
+            return match self.user(call.authorization) {
+                Err(NOBODY) => graphql::stranger(call, &request_id),
+                Err(text) => html(403, text.to_owned(), &request_id, false),
+                Ok(_) => {
+                    let store = active.and_then(|id| self.branches.get(id)).map_or(&self.books.store, |copy| &copy.books.store);
+                    graphql::answer(call, &View::new(store, call.base), &request_id)
+                }
+            };
+        }
+        if call.path == "/login/" {
+            return graphql::login(&request_id);
+        }
+        let Some(end) = self.endpoint(call.path) else { return self.missing(call, &request_id) };
+        let reply = match self.user(call.authorization) {
+            Err(text) => Reply::detail(403, text),
+            Ok(token) => {
+                let inside = active.filter(|_| end.branched());
+                self.exchange(inside);
+                let reply = self.route(call, &end, &token, &request_id);
+                self.exchange(inside);
+                self.post(call, inside);
+                reply
+            }
+        };
+        // Where NetBox answers with a plain text, so does the lab.
+        let plain = reply.body.as_str().map(str::to_owned);
         let mut headers = vec![
-            ("Content-Type", JSON.to_owned()),
+            ("Content-Type", if plain.is_some() { HTML } else { JSON }.to_owned()),
             ("API-Version", "4.7".to_owned()),
             ("Allow", end.allow()),
             ("Vary", "HX-Request, Accept-Language, Cookie, origin".to_owned()),
             ("X-Request-ID", request_id),
         ];
         headers.extend(reply.etag.map(|etag| ("ETag", etag)));
-        let body = if reply.status == 204 || call.method == "HEAD" { Vec::new() } else { reply.body.to_string().into_bytes() };
+        let body = if reply.status == 204 || call.method == "HEAD" {
+            Vec::new()
+        } else {
+            plain.unwrap_or_else(|| reply.body.to_string()).into_bytes()
+        };
         Answer { status: reply.status, headers, body }
+    }
+
+    /// Puts a branch's objects in the place of main's, and back. Ids and numbers of the log are given out once on a server.
+    fn exchange(&mut self, branch: Option<u64>) {
+        let Some(copy) = branch.and_then(|id| self.branches.open(id)) else { return };
+        copy.books.store.lift(&self.books.store);
+        copy.books.number = copy.books.number.max(self.books.number);
+        std::mem::swap(&mut copy.books, &mut self.books);
+    }
+
+    /// Makes the webhooks of what was written, wherever it was.
+    fn post(&mut self, call: &Call<'_>, branch: Option<u64>) {
+        let Some(request) = self.written.take() else { return };
+        let (events, store) = match branch.and_then(|id| self.branches.open(id)) {
+            Some(copy) => (std::mem::take(&mut copy.books.events), &copy.books.store),
+            None => (std::mem::take(&mut self.books.events), &self.books.store),
+        };
+        let posts = hook::posts(store, &self.books.store, events, call, &request);
+        self.outbox.extend(posts);
+    }
+
+    /// Does what branches have to do by now.
+    fn settle(&mut self) {
+        self.branches.settle(&mut self.books, self.last);
+        if !self.books.events.is_empty() {
+            let request = Request { id: uuid(0, self.last), user: "admin".to_owned(), time: iso(self.last), message: String::new() };
+            self.written = Some(request);
+            self.post(&Call { method: "POST", path: "/plugins/branching/branches/merge/", now: self.last, ..Call::default() }, None);
+        }
     }
 
     fn endpoint(&self, path: &str) -> Option<Endpoint> {
@@ -147,7 +237,7 @@ impl NetBox {
 
     fn user(&self, header: Option<&str>) -> Result<Token, &'static str> {
         let text = header.and_then(|header| header.split_once(' ')).filter(|(word, _)| matches!(*word, "Token" | "Bearer"));
-        let Some((_, text)) = text else { return Err("Authentication credentials were not provided.") };
+        let Some((_, text)) = text else { return Err(NOBODY) };
         let text = text.trim();
         let wrong = if text.starts_with("nbt_") { "Invalid v2 token" } else { "Invalid v1 token" };
         self.tokens.iter().find(|token| token.text == text).cloned().ok_or(wrong)
@@ -171,6 +261,22 @@ impl NetBox {
         };
         let message = body.get("changelog_message").and_then(Value::as_str).unwrap_or_default().to_owned();
         let request = Request { id: request_id.to_owned(), user: token.user.clone(), time: iso(self.last), message };
+        if let Endpoint::Merge(id) | Endpoint::Archive(id) = *end {
+            if matches!(end, Endpoint::Archive(_)) {
+                return match self.branches.archive(&mut self.books, id) {
+                    Ok(()) => self.one(&View::new(&self.books.store, call.base), branch::kind(), id, 200, &Pick::default()),
+                    Err(text) => Reply::new(400, json!(text)),
+                };
+            }
+            let commit = body.get("commit").and_then(Value::as_bool).unwrap_or(true);
+            if self.books.store.get(branch::kind(), id).is_none() {
+                return absent(branch::kind());
+            }
+            return match self.branches.merge(&self.books, id, commit, &token.user, self.last, call.base) {
+                Ok(job) => Reply::new(200, job),
+                Err(text) => Reply::new(400, json!(text)),
+            };
+        }
         let before = self.books.clone();
         let reply = match *end {
             Endpoint::List(kind) => self.write_list(call, kind, &body, &request),
@@ -180,6 +286,7 @@ impl NetBox {
         if reply.status >= 400 {
             self.books = before; // one request is one transaction
         }
+        self.written = Some(request);
         reply
     }
 
@@ -197,17 +304,42 @@ impl NetBox {
                 absolute(&mut body, call.base, "");
                 Reply::new(200, body)
             }
-            Endpoint::Changes => self.changes(&view, call, &query),
+            Endpoint::Changes => match changelog::select(&self.books.log, &query) {
+                Ok(ids) => {
+                    let fields = pick(&query).fields;
+                    let entry = |id: u64| self.books.log.iter().find(|entry| entry.id == id);
+                    rows(call, &query, ids, |id| entry(id).map_or(Value::Null, |entry| entry.shown(&view, &fields)))
+                }
+                Err(refused) => Reply::new(400, refused),
+            },
             Endpoint::Change(id) => match self.books.log.iter().find(|entry| entry.id == *id) {
                 Some(entry) => Reply::new(200, entry.shown(&view, &[])),
                 None => Reply::detail(404, "No ObjectChange matches the given query."),
             },
+            Endpoint::Differences => {
+                let wanted: Vec<&str> = query.iter().filter(|(name, _)| name == "branch_id").map(|(_, value)| value.as_str()).collect();
+                let there = |id: &str| id.parse().is_ok_and(|id| self.books.store.get(branch::kind(), id).is_some());
+                if let Some(gone) = wanted.iter().find(|id| !there(id)) {
+                    return Reply::new(400, json!({"branch_id": [filter::no_choice(gone)]}));
+                }
+                let mut all = self.branches.changes(&self.books.store, call.base);
+                all.retain(|(branch, _)| wanted.is_empty() || wanted.contains(&branch.to_string().as_str()));
+                let numbered =
+                    |at: u64| usize::try_from(at).ok().and_then(|at| all.get(at)).map_or(Value::Null, |(_, shown)| shown.clone());
+                rows(call, &query, (0..all.len() as u64).collect(), numbered)
+            }
+            Endpoint::Job(id) => match self.branches.job(&self.books.store, *id, call.base) {
+                Some(job) => Reply::new(200, job),
+                None => Reply::detail(404, "No Job matches the given query."),
+            },
+            Endpoint::Merge(_) | Endpoint::Archive(_) => Reply::detail(405, "Method \"GET\" not allowed."),
             Endpoint::List(kind) => {
                 let ids = match filter::select(&view, *kind, &query) {
                     Ok(ids) => ids,
                     Err(refused) => return Reply::new(400, Value::Object(refused)),
                 };
-                let pick = pick(&query);
+                // The branching plugin's own lists know no `fields=`.
+                let pick = if *kind == branch::kind() { Pick::default() } else { pick(&query) };
                 rows(call, &query, ids, |id| view.shown(*kind, id, &pick))
             }
             Endpoint::Detail(kind, id) => self.one(&view, *kind, *id, 200, &pick(&query)),
@@ -225,141 +357,10 @@ impl NetBox {
         let updated = self.books.store.get(kind, id).and_then(|object| object.get("last_updated")?.as_str()).unwrap_or_default();
         format!("W/\"{}\"", updated.replace('Z', "+00:00"))
     }
+}
 
-    fn changes(&self, view: &View<'_>, call: &Call<'_>, query: &Query) -> Reply {
-        let plain = |value: Option<&Value>| match value {
-            Some(Value::String(text)) => text.clone(),
-            Some(Value::Object(map)) => {
-                map.get("value").or_else(|| map.get("id")).map_or_else(String::new, |value| value.to_string().replace('"', ""))
-            }
-            Some(other) => other.to_string(),
-            None => String::new(),
-        };
-        let passes = |entry: &Entry| {
-            query.iter().all(|(name, value)| match name.as_str() {
-                "id" | "action" | "changed_object_type" | "changed_object_id" | "request_id" | "user_name" | "object_repr" => {
-                    query.iter().filter(|(other, _)| other == name).any(|(_, value)| *value == plain(entry.get(name)))
-                }
-                "user_id" => value == "1",
-                "user" => *value == plain(entry.get("user_name")),
-                "time_after" => plain(entry.get("time")) >= *value,
-                "time_before" => plain(entry.get("time")) <= *value,
-                "q" => plain(entry.get("object_repr")).contains(value.as_str()),
-                _ => true,
-            })
-        };
-        for (name, value) in query {
-            if name == "action" && !["create", "update", "delete"].contains(&value.as_str()) {
-                return Reply::new(
-                    400,
-                    json!({"action": [format!("Select a valid choice. {value} is not one of the available choices.")]}),
-                );
-            }
-            if name.starts_with("time_") && value.get(..4).is_none_or(|year| year.parse::<u32>().is_err()) {
-                return Reply::new(400, json!({"time": ["Enter a valid date/time."]}));
-            }
-        }
-        let mut ids: Vec<u64> = self.books.log.iter().filter(|entry| passes(entry)).map(|entry| entry.id).collect();
-        let oldest_first = query.iter().any(|(name, value)| name == "ordering" && matches!(value.as_str(), "time" | "id"));
-        if !oldest_first {
-            ids.reverse();
-        }
-        let fields = pick(query).fields;
-        let entry = |id: u64| self.books.log.iter().find(|entry| entry.id == id);
-        rows(call, query, ids, |id| entry(id).map_or(Value::Null, |entry| entry.shown(view, &fields)))
-    }
-
-    fn write_one(&mut self, call: &Call<'_>, kind: KindId, id: u64, body: &Value, request: &Request) -> Reply {
-        if self.books.store.get(kind, id).is_none() {
-            return absent(kind);
-        }
-        let etag = self.etag(kind, id);
-        if call.if_match.is_some_and(|wanted| wanted != "*" && wanted != etag) {
-            return Reply { etag: Some(etag), ..Reply::detail(412, "Precondition failed.") };
-        }
-        if call.method == "DELETE" {
-            return match self.books.delete(kind, id, request) {
-                Ok(()) => Reply::new(204, Value::Null),
-                Err(refusal) => refused(kind, refusal),
-            };
-        }
-        let Some(input) = body.as_object() else { return Reply::new(400, invalid(body)) };
-        match self.books.update(kind, id, input, call.method == "PATCH", request) {
-            Ok(()) => self.one(&View::new(&self.books.store, call.base), kind, id, 200, &Pick::default()),
-            Err(problems) => Reply::new(400, Value::Object(problems)),
-        }
-    }
-
-    fn write_list(&mut self, call: &Call<'_>, kind: KindId, body: &Value, request: &Request) -> Reply {
-        if let (Some(input), "POST") = (body.as_object(), call.method) {
-            return match self.books.create(kind, input, request) {
-                Ok(id) => self.one(&View::new(&self.books.store, call.base), kind, id, 201, &Pick::default()),
-                Err(problems) => Reply::new(400, Value::Object(problems)),
-            };
-        }
-        let items = match (body.as_array(), call.method) {
-            (Some(items), "POST") => return self.create_many(call, kind, items, request),
-            (None, "POST") => return Reply::new(400, invalid(body)),
-            (None, _) => return Reply::detail(400, &format!("Expected a list of objects, but got {}.", python_type(body))),
-            (Some(items), _) => items,
-        };
-        let mut inputs: Vec<(u64, &Map<String, Value>)> = Vec::new();
-        let mut errors = Vec::new();
-        for (index, item) in items.iter().enumerate() {
-            match item.as_object().and_then(|map| Some((map.get("id")?.as_u64()?, map))) {
-                Some(input) => inputs.push(input),
-                None => errors.push(json!({"index": index, "errors": {"id": ["This field is required."]}})),
-            }
-        }
-        if !errors.is_empty() {
-            return several(400, errors, items.len(), "failed validation");
-        }
-        let absent = inputs.iter().filter(|(id, _)| self.books.store.get(kind, *id).is_none());
-        errors.extend(absent.map(|(id, _)| json!({"id": id, "errors": {"id": [format!("Object with ID {id} does not exist")]}})));
-        if !errors.is_empty() {
-            return several(400, errors, items.len(), "could not be found");
-        }
-        let view = View::new(&self.books.store, "");
-        inputs.sort_by_cached_key(|(id, _)| view.sort_key(kind, *id, kind.get().order));
-        for (id, input) in &inputs {
-            if call.method == "DELETE" {
-                if let Err(Refusal::Protected(protectors)) = self.books.delete(kind, *id, request) {
-                    let text = format!("Unable to delete: {} dependent object(s) prevent deletion.", protectors.len());
-                    errors.push(json!({"id": id, "errors": {"__all__": [text]}}));
-                }
-            } else if let Err(problems) = self.books.update(kind, *id, input, call.method == "PATCH", request) {
-                errors.push(json!({"id": id, "errors": problems}));
-            }
-        }
-        match (errors.is_empty(), call.method) {
-            (true, "DELETE") => return Reply::new(204, Value::Null),
-            (true, _) => {}
-            (false, "DELETE") => return several(409, errors, items.len(), "could not be deleted"),
-            (false, _) => return several(400, errors, items.len(), "could not be updated"),
-        }
-        let view = View::new(&self.books.store, call.base);
-        Reply::new(200, Value::Array(inputs.iter().map(|(id, _)| view.shown(kind, *id, &Pick::default())).collect()))
-    }
-
-    fn create_many(&mut self, call: &Call<'_>, kind: KindId, items: &[Value], request: &Request) -> Reply {
-        let mut made = Vec::new();
-        let mut errors = Vec::new();
-        for (index, item) in items.iter().enumerate() {
-            let created = match item.as_object() {
-                Some(input) => self.books.create(kind, input, request),
-                None => Err(invalid(item).as_object().cloned().unwrap_or_default()),
-            };
-            match created {
-                Ok(id) => made.push(id),
-                Err(problems) => errors.push(json!({"index": index, "errors": problems})),
-            }
-        }
-        if !errors.is_empty() {
-            return several(400, errors, items.len(), "could not be created");
-        }
-        let view = View::new(&self.books.store, call.base);
-        Reply::new(201, Value::Array(made.into_iter().map(|id| view.shown(kind, id, &Pick::default())).collect()))
-    }
+fn last_number(log: &[Entry]) -> u64 {
+    log.iter().map(|entry| entry.id).max().unwrap_or(0)
 }
 
 fn rows(call: &Call<'_>, query: &Query, ids: Vec<u64>, show: impl Fn(u64) -> Value) -> Reply {
@@ -383,35 +384,6 @@ fn pick(query: &Query) -> Pick {
 
 fn absent(kind: KindId) -> Reply {
     Reply::detail(404, &format!("No {} matches the given query.", kind.get().class))
-}
-
-fn refused(kind: KindId, refusal: Refusal) -> Reply {
-    match refusal {
-        Refusal::Protected(names) => {
-            let (count, names) = (names.len(), names.join(", "));
-            Reply::detail(409, &format!("Unable to delete object. {count} dependent objects were found: {names}"))
-        }
-        Refusal::Absent => absent(kind),
-    }
-}
-
-fn several(status: u16, errors: Vec<Value>, of: usize, what: &str) -> Reply {
-    Reply::new(status, json!({"detail": format!("{} of {of} objects {what}.", errors.len()), "errors": errors}))
-}
-
-fn invalid(body: &Value) -> Value {
-    json!({"__all__": [format!("Invalid data. Expected a dictionary, but got {}.", python_type(body))]})
-}
-
-fn python_type(body: &Value) -> &'static str {
-    match body {
-        Value::Object(_) => "dict",
-        Value::Array(_) => "list",
-        Value::String(_) => "str",
-        Value::Bool(_) => "bool",
-        Value::Number(_) => "int",
-        Value::Null => "NoneType",
-    }
 }
 
 /// ISO time with six digits.

@@ -1,5 +1,8 @@
 //! The simulated NetBox on a socket. Holds no rule of NetBox: it moves bytes between HTTP and [`rest`](super::rest), and lets [faults](super::fault) happen.
 
+mod deliver;
+mod spoil;
+
 use std::collections::BTreeSet;
 use std::io;
 use std::net::SocketAddr;
@@ -15,14 +18,15 @@ use axum::extract::connect_info::Connected;
 use axum::extract::{ConnectInfo, DefaultBodyLimit, State};
 use axum::http::{HeaderMap, Method, Response, StatusCode, Uri, header};
 use axum::serve::IncomingStream;
-use serde_json::Value;
+use futures_util::StreamExt;
 use tokio::io::{AsyncRead, AsyncWrite, ReadBuf};
 use tokio::net::{TcpListener, TcpStream};
+use tokio::sync::mpsc::{UnboundedSender, unbounded_channel};
 use tokio::task::JoinHandle;
 use tokio_util::sync::CancellationToken;
 
-use super::endpoint::{html, page_of};
-use super::fault::{Fault, Faults, Kind};
+use super::fault::{Faults, Kind};
+use super::hook::Post;
 use super::load::{Files, Loaded, load};
 use super::replay::{self, Change};
 use super::rest::{Answer, Call, NetBox, Token};
@@ -39,6 +43,8 @@ struct Shared {
     netbox: Mutex<NetBox>,
     faults: Faults,
     base: Mutex<String>,
+    /// Where webhooks' posts go while it listens.
+    posts: Mutex<Option<UnboundedSender<Post>>>,
 }
 
 /// A NetBox that answers. Dropping it stops it.
@@ -63,7 +69,8 @@ impl Server {
         let token = |text: &str, write: bool| Token { text: text.to_owned(), write, user: "admin".to_owned() };
         let tokens = vec![token(TOKEN, true), token(TOKEN_V1, true), token(TOKEN_READ_ONLY, false)];
         let netbox = NetBox::new(loaded, tokens);
-        Self { shared: Arc::new(Shared { netbox: Mutex::new(netbox), faults: Faults::default(), base: Mutex::default() }) }
+        let netbox = Mutex::new(netbox);
+        Self { shared: Arc::new(Shared { netbox, faults: Faults::default(), base: Mutex::default(), posts: Mutex::default() }) }
     }
 
     /// As [`Server::new`], with copies of the fabric: `text` gives the form of a text in copy 2 and later, counted from 1.
@@ -100,11 +107,15 @@ impl Server {
             .layer(DefaultBodyLimit::max(64 << 20))
             .with_state(Arc::clone(&self.shared))
             .into_make_service_with_connect_info::<Cut>();
+        let (sender, receiver) = unbounded_channel();
+        *lock(&self.shared.posts) = Some(sender);
+        let posting = deliver::deliver(receiver, self.shared.faults.clone());
         let until = stop.clone();
         let task = tokio::spawn(async move {
             let serving = axum::serve(Listener(listener), router);
             tokio::select! {
                 _ = serving => {}
+                () = posting => {}
                 () = until.cancelled() => {}
             }
         });
@@ -120,8 +131,7 @@ impl Server {
     pub fn apply(&self, change: &Change) -> Result<(), Error> {
         let authorization = format!("Bearer {TOKEN}");
         let base = lock(&self.shared.base).clone();
-        let mut netbox = lock(&self.shared.netbox);
-        replay::apply(change, |call| netbox.answer(&Call { authorization: Some(&authorization), base: &base, now: now(), ..call }))
+        replay::apply(change, |call| self.shared.answer(&Call { authorization: Some(&authorization), base: &base, now: now(), ..call }))
     }
 
     /// How many objects it holds.
@@ -148,6 +158,20 @@ impl Running {
 impl Drop for Running {
     fn drop(&mut self) {
         self.stop.cancel();
+    }
+}
+
+impl Shared {
+    /// Answers a call and hands its webhooks on.
+    fn answer(&self, call: &Call<'_>) -> Answer {
+        let mut netbox = lock(&self.netbox);
+        let answer = netbox.answer(call);
+        if let Some(sender) = &*lock(&self.posts) {
+            for post in netbox.posts() {
+                let _ = sender.send(post); // nobody listens any more: nothing is sent any more
+            }
+        }
+        answer
     }
 }
 
@@ -184,15 +208,34 @@ async fn serve(
         authorization: text("authorization"),
         if_match: text("if-match"),
         branch: text("x-netbox-branch"),
+        content_type: text("content-type"),
+        accept: text("accept"),
         base: &base,
         body: &body,
         now: now(),
     };
     let answer = match &fault {
-        Some(fault) => spoiled(fault, || lock(&shared.netbox).answer(&call)),
-        None => lock(&shared.netbox).answer(&call),
+        Some(fault) => spoil::spoiled(fault, &call, |call| shared.answer(call)),
+        None => shared.answer(&call),
     };
-    respond(answer)
+    match fault.filter(|fault| fault.kind == Kind::Stall) {
+        Some(fault) => stalled(respond(answer), Duration::from_millis(fault.ms)).await,
+        None => respond(answer),
+    }
+}
+
+/// Half of the answer now, and an end without the rest of it after a while.
+async fn stalled(response: Response<Body>, wait: Duration) -> Response<Body> {
+    let (mut parts, body) = response.into_parts();
+    let bytes = axum::body::to_bytes(body, usize::MAX).await.unwrap_or_default();
+    parts.headers.insert(header::CONTENT_LENGTH, bytes.len().into());
+    let first = bytes.slice(..bytes.len() / 2);
+    let rest = async move {
+        tokio::time::sleep(wait).await;
+        Err::<Bytes, _>(io::Error::from(io::ErrorKind::ConnectionReset))
+    };
+    let stream = futures_util::stream::once(async move { Ok(first) }).chain(futures_util::stream::once(rest));
+    Response::from_parts(parts, Body::from_stream(stream))
 }
 
 fn respond(answer: Answer) -> Response<Body> {
@@ -217,51 +260,6 @@ fn lower(name: &str) -> &'static str {
         "Retry-After" => "retry-after",
         _ => "x-request-id",
     }
-}
-
-/// The answer a fault gives instead of, or makes of, the real one.
-fn spoiled(fault: &Fault, real: impl FnOnce() -> Answer) -> Answer {
-    let page = |status: u16, title: &str, text: &str| html(status, page_of(title, text), "", false);
-    match fault.kind {
-        Kind::Denied => Answer {
-            status: 403,
-            headers: vec![("Content-Type", "application/json".to_owned()), ("API-Version", "4.7".to_owned())],
-            body: br#"{"detail":"You do not have permission to perform this action."}"#.to_vec(),
-        },
-        Kind::ServerError => page(500, "Server Error", "There was a problem with your request."),
-        Kind::BadGateway => page(502, "502 Bad Gateway", "nginx"),
-        Kind::TooManyRequests => {
-            let mut answer = page(429, "429 Too Many Requests", "nginx");
-            answer.headers.push(("Retry-After", "1".to_owned()));
-            answer
-        }
-        Kind::LoginPage => page(200, "Log In", "<form method=\"post\" action=\"/login/\"><input name=\"username\"></form>"),
-        Kind::TruncatedBody => {
-            let mut answer = real();
-            answer.body.truncate(answer.body.len() / 2);
-            answer
-        }
-        Kind::TruncatedPage => rows(real(), fault.keep, false),
-        Kind::Shrink => rows(real(), fault.keep, true),
-        Kind::Empty => rows(real(), 0, true),
-        Kind::Slow | Kind::Reset => real(),
-    }
-}
-
-/// A list with a share of its rows; `honest` when its count says so.
-fn rows(mut answer: Answer, percent: u64, honest: bool) -> Answer {
-    let Ok(mut body) = serde_json::from_slice::<Value>(&answer.body) else { return answer };
-    let Some(list) = body.get_mut("results").and_then(Value::as_array_mut) else { return answer };
-    let keep = list.len() * usize::try_from(percent.min(100)).unwrap_or(0) / 100;
-    list.truncate(keep);
-    if let Some(map) = body.as_object_mut() {
-        map.insert("next".to_owned(), Value::Null);
-        if honest {
-            map.insert("count".to_owned(), keep.into());
-        }
-    }
-    answer.body = body.to_string().into_bytes();
-    answer
 }
 
 /// Set when a connection is to be reset.

@@ -55,6 +55,14 @@ impl Store {
         *used
     }
 
+    /// Gives out no id from now on that another database of the same server gave out.
+    pub fn lift(&mut self, other: &Self) {
+        for (kind, used) in &other.used {
+            let own = self.used.entry(*kind).or_default();
+            *own = (*own).max(*used);
+        }
+    }
+
     /// Stores an object under its id, replacing what was there.
     pub fn put(&mut self, kind: KindId, id: u64, object: Object) {
         let used = self.used.entry(kind).or_default();

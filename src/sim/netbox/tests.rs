@@ -20,12 +20,12 @@ fn files() -> Files {
     std::fs::read_dir(folder).expect("folder").map(read).collect()
 }
 
-fn netbox() -> NetBox {
+pub(super) fn netbox() -> NetBox {
     let token = |text: &str, write| Token { text: text.to_owned(), write, user: "admin".to_owned() };
     NetBox::new(load(&files()).expect("recordings"), vec![token(TOKEN, true), token(TOKEN_READ_ONLY, false)])
 }
 
-fn ask(netbox: &mut NetBox, method: &str, path: &str, body: &Value) -> Answer {
+pub(super) fn ask(netbox: &mut NetBox, method: &str, path: &str, body: &Value) -> Answer {
     let (path, query) = path.split_once('?').unwrap_or((path, ""));
     let bytes = if body.is_null() { Vec::new() } else { body.to_string().into_bytes() };
     let authorization = format!("Bearer {TOKEN}");
@@ -39,12 +39,12 @@ fn get(netbox: &mut NetBox, path: &str) -> Value {
     serde_json::from_slice(&answer.body).expect("JSON")
 }
 
-fn header<'a>(answer: &'a Answer, name: &str) -> Option<&'a str> {
+pub(super) fn header<'a>(answer: &'a Answer, name: &str) -> Option<&'a str> {
     answer.headers.iter().find(|(key, _)| *key == name).map(|(_, value)| value.as_str())
 }
 
 /// The first place where two documents differ.
-fn difference(have: &Value, want: &Value, at: &str) -> Option<String> {
+pub(super) fn difference(have: &Value, want: &Value, at: &str) -> Option<String> {
     match (have, want) {
         (Value::Object(a), Value::Object(b)) => {
             let keys = |map: &serde_json::Map<String, Value>| map.keys().cloned().collect::<Vec<_>>();
@@ -85,6 +85,7 @@ fn every_recorded_answer_is_given_again() {
             base: BASE,
             body: &body,
             now: 1_795_339_200_000_000,
+            ..Call::default()
         });
         let text = String::from_utf8_lossy(&answer.body);
         assert_eq!(u64::from(answer.status), entry["status"].as_u64().expect("status"), "{method} {path}: {text}");

@@ -6,6 +6,7 @@ use serde_json::{Map, Value, json};
 
 use super::compute::address;
 use super::kind::{Blank, Field, KindId, Type};
+use super::render::View;
 use super::store::{Object, Store};
 
 /// Errors by field, as in a 400 answer.
@@ -13,6 +14,15 @@ pub type Problems = Map<String, Value>;
 
 /// Where errors stand that belong to no single field.
 pub const EVERYTHING: &str = "__all__";
+
+/// Fields that are shown and never written: what a request says of them is overlooked.
+const READ_ONLY: &[(&str, &str)] = &[
+    ("netbox_branching.branch", "status"),
+    ("netbox_branching.branch", "schema_id"),
+    ("netbox_branching.branch", "last_sync"),
+    ("netbox_branching.branch", "merged_time"),
+    ("netbox_branching.branch", "merged_by"),
+];
 
 /// The object a write makes of an input, or why it is refused. `old` is the object before an update; `partial` is PATCH.
 pub fn clean(
@@ -27,7 +37,8 @@ pub fn clean(
     let mut problems = Problems::new();
     for field in kind.get().fields.iter().filter(|field| field.stored()) {
         let before = old.and_then(|old| old.get(field.name));
-        let value = match (field.kind, input.get(field.name)) {
+        let written = input.get(field.name).filter(|_| !READ_ONLY.contains(&(kind.get().model, field.name)));
+        let value = match (field.kind, written) {
             (Type::Id, _) => Ok(json!(id)),
             (Type::Stamp, _) => Ok(before.cloned().unwrap_or_default()),
             (Type::Custom, written) => match custom(store, kind, before, written) {
@@ -242,6 +253,10 @@ fn ip(written: &Value) -> Result<Value, String> {
 /// Custom fields are merged into what is there; the others keep their value.
 fn custom(store: &Store, kind: KindId, before: Option<&Value>, written: Option<&Value>) -> Result<Value, Problems> {
     let mut map = before.and_then(Value::as_object).cloned().unwrap_or_default();
+    if before.is_none() {
+        // A new object has every field of its kind.
+        map = View::new(store, "").custom_stored(kind.get(), &Value::Null).as_object().cloned().unwrap_or_default();
+    }
     let fields = KindId::of_model("extras.customfield");
     let model = kind.get().model;
     let find = |name: &str| {

@@ -64,13 +64,17 @@ impl Relation {
     }
 
     /// The objects a filter's values name: ids, or slugs and names.
-    pub fn wanted(&self, view: &View<'_>, values: &[&str], by_id: bool) -> Result<Vec<(KindId, u64)>, String> {
+    pub fn wanted(&self, view: &View<'_>, from: KindId, values: &[&str], by_id: bool) -> Result<Vec<(KindId, u64)>, String> {
         let mut wanted = Vec::new();
         for value in values {
             if by_id {
-                let id: u64 = value.parse().map_err(|_| not_valid(value))?;
-                view.store.get(self.to, id).ok_or_else(|| no_choice(value))?;
-                wanted.push((self.to, id));
+                let wrong = |_| if self.lenient(from) { "Enter a whole number.".to_owned() } else { not_valid(value) };
+                let id: u64 = value.parse().map_err(wrong)?;
+                match (view.store.get(self.to, id), self.lenient(from)) {
+                    (Some(_), _) => wanted.push((self.to, id)),
+                    (None, true) => {}
+                    (None, false) => return Err(no_choice(value)),
+                }
                 continue;
             }
             let key = self.key();
@@ -82,11 +86,20 @@ impl Relation {
             let before = wanted.len();
             wanted.extend(view.store.table(self.to).filter(|(_, object)| named(object)).map(|(id, _)| (self.to, id)));
             // Names of interfaces and addresses are plain text filters; the others are a choice among what exists.
-            if wanted.len() == before && !matches!(key, "address") && self.to.get().model != "dcim.interface" {
+            if wanted.len() == before && !self.lenient(from) && !matches!(key, "address") && self.to.get().model != "dcim.interface" {
                 return Err(no_choice(value));
             }
         }
         Ok(wanted)
+    }
+
+    /// Devices of addresses, cables and services are looked up by a method of the filter: one that is gone matches nothing, and is no error.
+    fn lenient(&self, from: KindId) -> bool {
+        match from.get().model {
+            "dcim.cable" => true,
+            "ipam.ipaddress" | "ipam.service" => self.way == Way::Device,
+            _ => false,
+        }
     }
 
     /// What the other kind is called by in a filter.
