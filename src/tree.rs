@@ -98,8 +98,13 @@ impl Tree {
 
     /// Sets a desired leaf and says which object it came from.
     pub fn set_from(&mut self, path: &Path, value: Value, origin: &Arc<Origin>) -> Written {
-        let stamp = Stamp::made_from(self.source(origin), self.generation);
         let id = self.paths.intern(path);
+        self.set_interned_from(id, value, origin)
+    }
+
+    /// As [`Tree::set_from`], for a path that is interned already.
+    pub fn set_interned_from(&mut self, id: PathId, value: Value, origin: &Arc<Origin>) -> Written {
+        let stamp = Stamp::made_from(self.source(origin), self.generation);
         self.set_one(id, value, stamp)
     }
 

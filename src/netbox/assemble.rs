@@ -43,7 +43,7 @@ pub fn assemble(pages: &Pages, settings: &Settings) -> Result<Assembled, Error> 
         authors: authors(pages)?,
         findings: Vec::new(),
         names: FxHashMap::default(),
-        ports: FxHashMap::default(),
+        pages,
     };
     let mut fabric = Fabric::default();
     let mut objects = 0;
@@ -106,8 +106,8 @@ struct Maker<'s> {
     findings: Vec<Finding>,
     /// Device names by id.
     names: FxHashMap<u64, Arc<str>>,
-    /// Interface names by id.
-    ports: FxHashMap<u64, String>,
+    /// What was read.
+    pages: &'s Pages,
 }
 
 /// Custom fields of one object, read with findings about it.
@@ -179,7 +179,7 @@ impl<'a> Fields<'_, '_, 'a> {
         match self.get::<Either>(name, "an object or its name")? {
             Either::Object { name } | Either::Name(name) => Some(name),
             // GraphQL shows the number only.
-            Either::Id(id) => self.maker.ports.get(&id).cloned(),
+            Either::Id(id) => self.maker.pages.one::<raw::Named<'_>>(List::Interfaces, id).map(|port| port.name.into_owned()),
         }
     }
 }
@@ -350,8 +350,8 @@ impl<'s> Maker<'s> {
 
     fn interfaces(&mut self, pages: &Pages, fabric: &mut Fabric, objects: &mut usize) -> Result<(), Error> {
         let f = &self.settings.fields;
-        let list: Vec<raw::Interface<'_>> = pages.parse(List::Interfaces)?;
-        *objects += list.len();
+        let count = pages.count(List::Interfaces);
+        *objects += count;
         let names = [
             &f.mlag_peer_link,
             &f.mlag_local_interface,
@@ -369,10 +369,11 @@ impl<'s> Maker<'s> {
             &f.vxlan_udp_port,
             &f.vxlan_learn_restrict,
         ];
-        self.missing("interface", list.first().map(|interface| &interface.custom_fields), &names.map(String::as_str));
-        fabric.interfaces.reserve(list.len());
-        self.ports = list.iter().map(|interface| (interface.id, interface.name.to_string())).collect();
-        for interface in list {
+        let first = pages.each::<raw::Interface<'_>>(List::Interfaces).next().transpose()?;
+        self.missing("interface", first.as_ref().map(|interface| &interface.custom_fields), &names.map(String::as_str));
+        fabric.interfaces.reserve(count);
+        for interface in pages.each::<raw::Interface<'_>>(List::Interfaces) {
+            let interface = interface?;
             let Some(device) = self.names.get(&interface.device.id).cloned() else { continue };
             let origin = self.origin(List::Interfaces, interface.id, &format!("{device} {}", interface.name), interface.last_updated);
             let mode = match interface.mode.as_ref().map_or("", |mode| &*mode.0) {

@@ -98,12 +98,15 @@ impl Pages {
 
     /// Every object of `list`, by id.
     pub(super) fn parse<'a, T: Deserialize<'a>>(&'a self, list: List) -> Result<Vec<T>, Error> {
-        let Some(held) = self.lists.get(&list) else { return Ok(Vec::new()) };
-        held.values()
-            .map(|object| {
-                serde_json::from_slice(&object.body).map_err(|error| bad(list, &object.url, &String::from_utf8_lossy(&object.body), &error))
-            })
-            .collect()
+        self.each(list).collect()
+    }
+
+    /// The objects of `list` one by one, by id: for the long lists, of which no two need to be held at once.
+    pub(super) fn each<'a, T: Deserialize<'a>>(&'a self, list: List) -> impl Iterator<Item = Result<T, Error>> {
+        let held = self.lists.get(&list).into_iter();
+        held.flat_map(|held| held.values()).map(move |object| {
+            serde_json::from_slice(&object.body).map_err(|error| bad(list, &object.url, &String::from_utf8_lossy(&object.body), &error))
+        })
     }
 }
 

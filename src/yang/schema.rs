@@ -193,6 +193,13 @@ impl Schema {
         self.walk(self.root(), &mut schema_path.split('/').filter(|name| !name.is_empty()))
     }
 
+    /// The child of this name, when there is exactly one: siblings of two modules may share a name, and then only the whole path
+    /// tells which is meant.
+    pub fn only_child(&self, at: NodeId, name: &str) -> Option<NodeId> {
+        let (first, last) = self.twins(at, name);
+        (first == last && first != u32::MAX).then_some(NodeId(first))
+    }
+
     /// Follows names; where siblings of two modules share a name, the first that leads to the end.
     fn walk<'n>(&self, from: NodeId, names: &mut (impl Iterator<Item = &'n str> + Clone)) -> Option<NodeId> {
         let mut at = from;

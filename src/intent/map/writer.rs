@@ -2,18 +2,24 @@
 
 use std::sync::Arc;
 
+use rustc_hash::FxHashMap;
+
 use super::Desired;
 use crate::intent::fabric::Device;
 use crate::intent::finding::{Finding, Severity, about};
 use crate::path::{Elem, Path};
-use crate::tree::{Origin, Paths, Written};
+use crate::tree::{Origin, PathId, Paths, Written};
 use crate::value::Value;
-use crate::yang::Schema;
+use crate::yang::{NodeId, Schema};
 
 pub(super) struct Writer<'a> {
     schema: &'a Schema,
     device: Arc<str>,
     path: Path,
+    /// The node of each element of `path`; `None` from where names alone do not tell it.
+    nodes: Vec<Option<NodeId>>,
+    /// Elements of the places met so far: a device has few places and many leaves.
+    places: FxHashMap<String, Vec<Elem>>,
     origin: Arc<Origin>,
     made: Desired,
 }
@@ -21,7 +27,7 @@ pub(super) struct Writer<'a> {
 impl<'a> Writer<'a> {
     pub(super) fn new(schema: &'a Schema, paths: &Arc<Paths>, device: &Device) -> Self {
         let made = Desired::nothing(paths);
-        Self { schema, device: Arc::clone(&device.name), path: Path::root(), origin: Arc::clone(&device.origin), made }
+        Self { schema, device: Arc::clone(&device.name), path: Path::root(), nodes: Vec::new(), places: FxHashMap::default(), origin: Arc::clone(&device.origin), made }
     }
 
     pub(super) fn finish(self) -> Desired {
@@ -39,9 +45,18 @@ impl<'a> Writer<'a> {
     /// Everything `body` writes lies below `place`, names divided by slashes.
     pub(super) fn within<R>(&mut self, place: &str, body: impl FnOnce(&mut Self) -> R) -> R {
         let depth = self.path.elems.len();
-        self.path.elems.extend(place.split('/').map(Elem::new));
+        if !self.places.contains_key(place) {
+            self.places.insert(place.to_owned(), place.split('/').map(Elem::new).collect());
+        }
+        let mut at = self.nodes.last().copied().unwrap_or_else(|| Some(self.schema.root()));
+        for elem in self.places.get(place).into_iter().flatten() {
+            at = at.and_then(|node| self.schema.only_child(node, &elem.name));
+            self.nodes.push(at);
+            self.path.elems.push(elem.clone());
+        }
         let result = body(self);
         self.path.elems.truncate(depth);
+        self.nodes.truncate(depth);
         result
     }
 
@@ -61,24 +76,29 @@ impl<'a> Writer<'a> {
     pub(super) fn leaf(&mut self, place: &str, value: impl Into<Value>) {
         let value = value.into();
         self.within(place, |w| {
-            let Some(value) = w.checked(value) else { return };
-            if w.made.tree.set_from(&w.path, value, &w.origin) == Written::Changed {
+            let Some((known, value)) = w.checked(value) else { return };
+            let written = match known {
+                Some(id) => w.made.tree.set_interned_from(id, value, &w.origin),
+                None => w.made.tree.set_from(&w.path, value, &w.origin),
+            };
+            if written == Written::Changed {
                 let message = format!("another object wants another value for {}", w.path);
                 w.problem("conflict", Severity::Error, message, "keep one of the two objects");
             }
         });
     }
 
-    /// The value as the model spells it.
-    fn checked(&mut self, value: Value) -> Option<Value> {
+    /// The value as the model spells it, and the path's number if it has one.
+    fn checked(&mut self, value: Value) -> Option<(Option<PathId>, Value)> {
         // A path that is known was checked when it was met first; keys are the dear part.
-        let known = self.made.tree.paths().find(&self.path).and_then(|_| self.schema.find(&self.path));
-        let checked = match known {
+        let known = self.made.tree.paths().find(&self.path);
+        let node = || self.nodes.last().copied().flatten().or_else(|| self.schema.find(&self.path));
+        let checked = match known.and_then(|_| node()) {
             Some(node) => Ok(node),
             None => self.schema.check_exact(&self.path).map_err(|problem| problem.to_string()),
         };
         match checked.and_then(|node| self.schema.canonical_at(node, value).map_err(|problem| problem.to_string())) {
-            Ok(value) => Some(value),
+            Ok(value) => Some((known, value)),
             Err(message) => {
                 self.problem("not-in-model", Severity::Error, message, "mend the object: EOS has no place for this value");
                 None
