@@ -412,6 +412,7 @@ impl Core {
             }
             SessionEvent::SyncDone(done) => {
                 let gone = device.observed.sweep(|path| !line::is_cli(path) && done.sweeps(path));
+                device.observed.fit();
                 tracing::debug!(device = %name, gone, leaves = device.observed.len(), "synced");
                 device.synced = true;
                 device.still_lowered(&done.lowered);
@@ -646,7 +647,9 @@ impl Core {
         (device.stream, device.since, device.synced) = (Stream::Connecting, now(), false);
         device.running = Running::Unread;
         let gnmi = line::target(&name, &address, target, &settings.timing, &self.hubs);
-        let line = Arc::new(Line::new(Arc::clone(&name), gnmi.clone(), target, Arc::clone(&self.decoder), self.events.clone()));
+        let shared = crate::gnmi::Shared::default();
+        let line =
+            Arc::new(Line::new(Arc::clone(&name), gnmi.clone(), shared.clone(), target, Arc::clone(&self.decoder), self.events.clone()));
         let subscriptions = subscriptions::wanted(self.options.telemetry, self.options.follow, settings.timing.sample)
             .into_iter()
             .map(|wanted| match wanted.follow {
@@ -656,6 +659,7 @@ impl Core {
             .collect();
         let mut session = crate::gnmi::Settings::new(gnmi, subscriptions);
         session.limits.silence = settings.timing.stale;
+        session.shared = shared;
         let (control, control_end) = mpsc::channel(16);
         let (told, mut heard) = mpsc::channel(64);
         let stop = self.stop.child_token();

@@ -24,6 +24,7 @@ use self::queue::Queue;
 use self::state::Machine;
 use super::client::{Answers, Client, DataType, Encoding};
 use super::error::Error;
+use super::shared::Shared;
 use super::subscribe::subscribe_request;
 use super::target::Target;
 use super::wire::batch::Batch;
@@ -45,12 +46,14 @@ pub struct Settings {
     pub encoding: Encoding,
     /// Operations that may wait for a slow receiver.
     pub queue: usize,
+    /// Where its connection is lent to other calls.
+    pub shared: Shared,
 }
 
 impl Settings {
     /// With the default patience.
     pub fn new(target: Target, subscriptions: Vec<Subscription>) -> Self {
-        Self { target, subscriptions, limits: Limits::default(), encoding: Encoding::JsonIetf, queue: 200_000 }
+        Self { target, subscriptions, limits: Limits::default(), encoding: Encoding::JsonIetf, queue: 200_000, shared: Shared::default() }
     }
 }
 
@@ -186,6 +189,7 @@ pub async fn run(settings: Settings, decoder: Arc<Decoder>, events: mpsc::Sender
                 task.connecting = None;
                 match connected {
                     Ok(client) => {
+                        task.shared.lend(Some(client.clone()));
                         task.client = Some(client);
                         task.feed(Input::Connected);
                     }
@@ -222,6 +226,7 @@ async fn next(stream: &mut Option<Answers>) -> Result<Option<Bytes>, Status> {
 
 struct Task {
     target: Target,
+    shared: Shared,
     encoding: Encoding,
     decoder: Arc<Decoder>,
     machine: Machine,
@@ -253,6 +258,7 @@ impl Task {
         Self {
             machine: Machine::new(settings.target.name.clone(), settings.subscriptions, settings.limits, seed),
             target: settings.target,
+            shared: settings.shared,
             encoding: settings.encoding,
             decoder,
             started: Instant::now(),
@@ -377,6 +383,7 @@ impl Task {
     fn close(&mut self) {
         self.close_stream();
         self.connecting = None;
+        self.shared.lend(None);
         self.client = None;
         self.gets.clear();
     }
@@ -490,6 +497,12 @@ impl Task {
         if self.queue.is_empty() && self.tell_at.is_none() && self.counters != self.told {
             self.tell_at = Some(Instant::now());
         }
+    }
+}
+
+impl Drop for Task {
+    fn drop(&mut self) {
+        self.shared.lend(None);
     }
 }
 

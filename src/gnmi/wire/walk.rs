@@ -112,6 +112,7 @@ impl Decoder {
         let mut deletes: Vec<&[u8]> = Vec::new();
         let mut spellings = self.spellings();
         let mut below = None;
+        let mut prefix_reads = false;
         let mut fields = Fields::new(bytes);
         while let Some(field) = fields.next()? {
             match field {
@@ -128,6 +129,7 @@ impl Decoder {
                             below = None;
                             drop(spellings);
                             let known = self.learn(prefix, Some(path))?.1?;
+                            prefix_reads = true;
                             spellings = self.spellings();
                             known
                         }
@@ -152,7 +154,7 @@ impl Decoder {
             }
         }
         let known = below.or_else(|| spellings.below(prefix.unwrap_or_default(), &mut scratch.guess));
-        if let (Some(_), true) = (known, deletes.is_empty() && !atomic) {
+        if (known.is_some() || prefix_reads) && deletes.is_empty() && !atomic {
             // The usual end of a notification: its leaves are all it says.
             batch.device_time = batch.device_time.max(timestamp);
             batch.duplicates += duplicates;
@@ -271,6 +273,11 @@ impl Decoder {
     }
 
     fn known(&self, path: &Path) -> Known {
+        self.met(path).0
+    }
+
+    /// What is known of a path, and whether it was met before.
+    fn met(&self, path: &Path) -> (Known, bool) {
         let id = self.paths.intern(path);
         let have = self.prepared.read().unwrap_or_else(PoisonError::into_inner).get(id.index()).copied().flatten();
         let prepared = have.unwrap_or_else(|| {
@@ -284,7 +291,7 @@ impl Decoder {
             }
             prepared
         });
-        Known { id, prepared }
+        (Known { id, prepared }, have.is_some())
     }
 
     fn spellings(&self) -> RwLockReadGuard<'_, Spellings> {
@@ -292,15 +299,22 @@ impl Decoder {
     }
 
     /// Reads a prefix, and a path below it, and remembers how they were spelled; `None` when they are no paths.
+    ///
+    /// A path met for the first time is not remembered: most configuration is said once, and the spellings of a thousand
+    /// devices would take more room than their paths.
     fn learn(&self, prefix: &[u8], spelling: Option<&[u8]>) -> Option<(Arc<Path>, Option<Known>)> {
-        let above = Arc::new(self.paths.share(&convert::path(&proto::Path::decode(prefix).ok()?)));
+        let above = convert::path(&proto::Path::decode(prefix).ok()?);
         let below = match spelling {
             Some(spelling) => {
-                let path = convert::path_below(Some(&above), &proto::Path::decode(spelling).ok()?);
-                Some((spelling, self.known(&path)))
+                let (known, before) = self.met(&convert::path_below(Some(&above), &proto::Path::decode(spelling).ok()?));
+                if !before {
+                    return Some((Arc::new(above), Some(known)));
+                }
+                Some((spelling, known))
             }
             None => None,
         };
+        let above = Arc::new(self.paths.share(&above));
         self.spellings.write().unwrap_or_else(PoisonError::into_inner).learn(prefix, &above, below);
         Some((above, below.map(|(_, known)| known)))
     }

@@ -437,7 +437,7 @@ fn every_leaf_knows_its_object() {
 fn exhaustive_patterns_are_in_the_model() {
     let fabric = recorded_fabric();
     for name in ["leaf1", "leaf7", "spine1"] {
-        for pattern in mapped(&fabric, name).exhaustive {
+        for pattern in &*mapped(&fabric, name).exhaustive {
             if pattern.origin.is_none() {
                 let mut plain = pattern.clone();
                 // `Vlan*` is for matching; the model checks what it stands for.
