@@ -66,7 +66,7 @@ fn main() {
     let mut catalog = Catalog::new(Rules::default());
     catalog.learn(&schema, &paths);
     let exhaustive = Arc::default();
-    fn sides<'a>(desired: &'a Tree, observed: &'a Tree, exhaustive: &'a Arc<[Path]>) -> Sides<'a> {
+    fn sides<'a>(desired: &'a Tree, observed: &'a Tree, exhaustive: &'a Arc<[Arc<Path>]>) -> Sides<'a> {
         Sides { desired, exhaustive, observed, applied: None }
     }
     let scratch = |observed: &Tree, differences: usize| {

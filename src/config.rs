@@ -140,6 +140,37 @@ pub struct Timing {
     pub settle: Duration,
     /// How long writes stay allowed once armed.
     pub arm: Duration,
+    /// A connection that is silent for so long is asked whether the device still lives. Minutes: servers end connections that
+    /// ask more often than they allow (`too_many_pings`; one in 5 minutes is usual).
+    pub keepalive: Duration,
+    /// And so long it may take to answer.
+    pub keepalive_answer: Duration,
+    /// First wait before a device that failed is tried again; doubles, and a quarter of it is by chance, so that a fabric does
+    /// not come back in step.
+    pub retry: Duration,
+    /// Longest such wait, and the only one after a wrong password or certificate.
+    pub retry_most: Duration,
+}
+
+/// How much a fabric may take of this machine, and a device of the fabric. All have defaults an operator rarely needs to touch.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Limits {
+    /// Connections being made at the same time, over all devices.
+    pub connecting: usize,
+    /// Leaf updates that may wait for the console, over all devices; who holds more than his share is not read until they are taken.
+    pub waiting: usize,
+    /// Updates a second that are read of one live device, over some seconds; one that sends more is read slower, and flagged.
+    pub updates_per_second: u32,
+    /// Paths no other device has that one may bring in; leaves beyond are not kept, and it is flagged.
+    pub new_paths: u64,
+    /// Longest answer accepted, bytes.
+    pub message: usize,
+}
+
+impl Default for Limits {
+    fn default() -> Self {
+        Self { connecting: 32, waiting: 300_000, updates_per_second: 50_000, new_paths: 500_000, message: 64 << 20 }
+    }
 }
 
 impl Default for Timing {
@@ -152,6 +183,10 @@ impl Default for Timing {
             set: Duration::from_secs(600),
             settle: Duration::from_secs(60),
             arm: Duration::from_secs(600),
+            keepalive: Duration::from_secs(310),
+            keepalive_answer: Duration::from_secs(20),
+            retry: Duration::from_secs(1),
+            retry_most: Duration::from_secs(60),
         }
     }
 }
@@ -181,6 +216,8 @@ pub struct Settings {
     pub user: String,
     /// How long things may take.
     pub timing: Timing,
+    /// How much things may take.
+    pub limits: Limits,
 }
 
 impl Settings {
@@ -432,6 +469,7 @@ fn resolve_fabric(name: &str, fabric: &file::Fabric, file: &file::File, path: &P
         state,
         user,
         timing: fabric.timing.resolve(),
+        limits: fabric.limits.resolve(),
     })
 }
 

@@ -16,12 +16,14 @@ pub mod feed;
 mod gate;
 pub mod health;
 pub mod history;
+mod identity;
 pub mod intent;
 mod line;
 mod poller;
 pub mod rates;
 mod reader;
 mod reconcile;
+mod sight;
 pub mod snapshot;
 pub mod subscriptions;
 

@@ -1,73 +1,36 @@
-//! What the engine says and does while devices of the lab misbehave: rows D4 to D16 of what can go wrong with a device.
+//! What the engine says and does while devices of the lab misbehave. The rows of what can go wrong with a device, and where each
+//! is tested (`unit:` beside the code):
+//!
+//! | row | what | tests |
+//! |---|---|---|
+//! | D1 D2 D3 | a Set that never left, or whose answer was lost | `journey_faults`, unit: `gnmi::client` (`a_lost_set_…`, `a_set_to_a_device_that_went_away_…`) |
+//! | D4 | silent, half-open | `a_device_that_falls_silent_…`, `wire::a_dead_peer_…` |
+//! | D5 D6 | slow device, slow us | unit: `gnmi::client` (`a_lost_set_…`), `gnmi::session` (`a_slow_reader_…`, `what_waits_is_bounded_…`), `session::queue` |
+//! | D7 | odd syncs, fewer leaves after a reconnect | unit: `gnmi::session` (`syncs_…`, `ends_of_streams_…`), `engine::sight`; `foreign_targets` |
+//! | D8 | order, doubles, clocks | `order_and_clock_…`, unit: `gnmi::session` (`odd_timestamps_…`) |
+//! | D9 | deletes, atomic, wildcards, odd keys | unit: `gnmi::wire::walk`, `gnmi::wire::batch`, `path`; fuzz `wire`, `path` |
+//! | D10 D11 | large, deep, broken answers and values | `long_and_broken_…`, unit: `gnmi::wire::convert`, `walk::mutated`; fuzz `wire`, `json` |
+//! | D12 | a leaf of the wrong type | `a_leaf_of_the_wrong_type_…` |
+//! | D13 | certificates | unit: `gnmi::client` (`tls_…`) |
+//! | D14 | password, roles, single paths | `a_password_…`, `answers::…denied…`, unit: `session::state` (`the_text_decides_…`) |
+//! | D15 | reboots | `answers::…` |
+//! | D16 | busy, pending, unimplemented | `answers::a_set_that_is_refused_…`, unit: `gnmi::session` (`a_busy_device_…`), `session::state`; `foreign_targets` |
+//! | – | storms, floods, made-up paths, leaks | `wire::…`, unit: `gnmi::client` (`a_storm_…`), `gnmi::session` (`a_flood_…`, `made_up_paths_…`) |
 #![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic, clippy::print_stdout, clippy::print_stderr)] // test code
 
-use std::sync::Arc;
-use std::time::Duration;
+#[path = "device_faults/answers.rs"]
+mod answers;
+#[path = "device_faults/fixture.rs"]
+mod fixture;
+#[path = "device_faults/wire.rs"]
+mod wire;
 
-use fabric_orchestrator::config::{self, Asked, Env};
 use fabric_orchestrator::engine::command::Command;
-use fabric_orchestrator::engine::snapshot::{DeviceView, Snapshot, Stream};
-use fabric_orchestrator::engine::{Engine, Handle, Options};
-use fabric_orchestrator::gnmi::session::{Control, Limits, SessionEvent, Settings, State, Subscription, run};
-use fabric_orchestrator::gnmi::wire::canon::AsItCame;
-use fabric_orchestrator::gnmi::wire::walk::Decoder;
+use fabric_orchestrator::engine::snapshot::Stream;
 use fabric_orchestrator::gnmi::{Client, DataType, Encoding, Error, Target};
-use fabric_orchestrator::path::Path;
 use fabric_orchestrator::sim::eos::Faults;
-use fabric_orchestrator::sim::lab::{Lab, LabData, LabOptions};
-use fabric_orchestrator::tree::Paths;
 use fabric_orchestrator::value::Value;
-
-/// A lab and the engine on it.
-struct Fixture {
-    lab: Lab,
-    engine: Handle,
-}
-
-impl Fixture {
-    /// With faults of leaf1 from the start.
-    async fn start(telemetry: bool, faults: Faults) -> Self {
-        let _ = rustls::crypto::ring::default_provider().install_default(); // another test may have
-        let lab = Lab::start(LabData::embedded().unwrap(), LabOptions::default()).await.unwrap();
-        lab.fabric().device("leaf1").unwrap().with_faults(|have| *have = faults);
-        let asked = Asked { config: Some(lab.config_file.clone()), ..Asked::default() };
-        let mut settings = config::load(&asked, &Env::lab()).unwrap();
-        settings.timing.sample = Duration::from_secs(1);
-        settings.timing.stale = Duration::from_secs(1);
-        let options = Options { telemetry, ..Options::once(Vec::new(), None, Vec::new()) };
-        let mut engine = Engine::start(settings, options).unwrap();
-        let snapshot = engine.settled(Duration::from_secs(60)).await.unwrap();
-        assert!(snapshot.settled(), "{:?}", snapshot.events);
-        Self { lab, engine }
-    }
-
-    fn faults(&self, change: impl FnOnce(&mut Faults)) {
-        self.lab.fabric().device("leaf1").unwrap().with_faults(change);
-    }
-
-    /// The view of leaf1 once it is so; the others stay live meanwhile.
-    async fn until(&mut self, what: &str, so: impl Fn(&DeviceView) -> bool) -> Arc<DeviceView> {
-        let snapshot = self.engine.until(Duration::from_secs(60), |snapshot| so(leaf1(snapshot))).await.unwrap();
-        let view = Arc::clone(leaf1(&snapshot));
-        assert!(so(&view), "never {what}: {:?} {} {:?}", view.stream, view.trouble, view.counters);
-        let others = snapshot.devices.iter().filter(|view| &*view.name != "leaf1");
-        assert!(others.into_iter().all(|view| view.stream == Stream::Live), "{what}: the others are not concerned");
-        view
-    }
-
-    async fn end(self) {
-        self.engine.stop().await;
-        self.lab.shutdown().await;
-    }
-}
-
-fn leaf1(snapshot: &Snapshot) -> &Arc<DeviceView> {
-    snapshot.devices.iter().find(|view| &*view.name == "leaf1").unwrap()
-}
-
-fn path(text: &str) -> Path {
-    Path::parse(text).unwrap()
-}
+use fixture::{Fixture, path};
 
 /// D4: the connection stands and nothing comes.
 #[tokio::test(flavor = "multi_thread")]
@@ -151,57 +114,4 @@ async fn a_password_that_is_changed_is_said_and_its_return_heals() {
     all.engine.send(Command::Resync("leaf1".into())).await.unwrap();
     all.until("live", |view| view.stream == Stream::Live).await;
     all.end().await;
-}
-
-/// D15: a reboot that loses the configuration shows as one, and as differences of that device alone.
-#[tokio::test(flavor = "multi_thread")]
-async fn a_device_that_lost_its_configuration_says_so() {
-    let mut all = Fixture::start(false, Faults::default()).await;
-    let booted = all.until("synced", |view| view.booted.is_some()).await.booted.unwrap();
-    let device = Arc::clone(all.lab.fabric().device("leaf1").unwrap());
-    {
-        let mut inner = device.lock();
-        inner.startup.leaves.retain(|path, _| path.to_string().starts_with("/system"));
-    }
-    all.lab.fabric().reboot("leaf1", Duration::from_millis(200), false);
-    let lost = |view: &DeviceView| view.stream == Stream::Live && view.changes.as_ref().is_some_and(|changes| changes.len() > 50);
-    let view = all.until("its differences", lost).await;
-    assert!(view.booted.unwrap() > booted, "the boot time tells a reboot from a change");
-    all.end().await;
-}
-
-/// No task and no connection is left behind by reconnects.
-#[tokio::test]
-async fn reconnects_leave_nothing_behind() {
-    let _ = rustls::crypto::ring::default_provider().install_default();
-    let lab = Lab::start(LabData::embedded().unwrap(), LabOptions::default()).await.unwrap();
-    let device = Arc::clone(lab.fabric().device("leaf1").unwrap());
-    let at = lab.devices.iter().find(|(name, _)| name == "leaf1").unwrap().1;
-    let target = Target::new("leaf1", at.to_string()).plaintext().user("admin", "admin");
-    let quick = Duration::from_millis(2);
-    let limits = Limits { backoff_first: quick, backoff_most: quick, settle_first: quick, settle: quick, ..Limits::default() };
-    let settings = Settings { limits, ..Settings::new(target, vec![Subscription::on_change(path("/system/config"))]) };
-    let decoder = Decoder::new(Paths::new(), Arc::new(AsItCame));
-    let (told, mut events) = tokio::sync::mpsc::channel(64);
-    let (control, asked) = tokio::sync::mpsc::channel(1);
-    let session = tokio::spawn(run(settings, decoder, told, asked));
-    let metrics = tokio::runtime::Handle::current().metrics();
-    let mut after = Vec::new();
-    for round in 0..200 {
-        loop {
-            match events.recv().await.expect("the session lives") {
-                SessionEvent::State { state: State::Live, .. } => break,
-                _ => continue,
-            }
-        }
-        if round % 50 == 10 {
-            after.push(metrics.num_alive_tasks());
-        }
-        device.cut();
-    }
-    let (first, last) = (after[0], *after.last().unwrap());
-    assert!(last <= first + 4, "tasks alive while connected, every 50 reconnects: {after:?}");
-    control.send(Control::Stop).await.unwrap();
-    session.await.unwrap();
-    lab.shutdown().await;
 }

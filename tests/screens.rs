@@ -643,6 +643,7 @@ fn nasty(text: &str) -> Fixture {
             device.name = Arc::from(name.as_str());
             device.pair = Some(Arc::from(text));
             device.trouble = text.to_owned();
+            device.notes = vec![text.to_owned()];
             device.address = text.to_owned();
             device.transport = text.to_owned();
             device.software = Some(text.to_owned());

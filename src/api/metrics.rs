@@ -140,6 +140,16 @@ fn streams(page: &mut Page<'_>, snapshot: &Snapshot, now: u64) {
     page.devices(snapshot, Counter, "fabric_orch_resyncs_total", "Times the stream was set up again.", |view| {
         Some(number(view.counters.resyncs))
     });
+    page.devices(snapshot, Counter, "fabric_orch_updates_ignored_total", "Updates of paths beyond what a device may bring in.", |view| {
+        Some(number(view.counters.ignored))
+    });
+    page.devices(
+        snapshot,
+        Gauge,
+        "fabric_orch_stream_notes",
+        "Flags of the device: it floods, was replaced, lost its configuration.",
+        |view| Some(number(view.notes.len())),
+    );
     page.devices(snapshot, Gauge, "fabric_orch_update_age_seconds", "Seconds since the last message of the device.", |view| {
         view.last_update.map(|last| seconds(now.saturating_sub(last)))
     });
@@ -298,7 +308,8 @@ mod tests {
         let mut live = fixture::device("leaf1");
         live.stream = Stream::Live;
         live.last_update = Some(4_000);
-        live.counters = StreamCounters { updates: 7, dropped: 11, duplicates: 12, resyncs: 13, sampled: 14, polled: 15, missing: 16 };
+        live.counters =
+            StreamCounters { updates: 7, dropped: 11, duplicates: 12, resyncs: 13, sampled: 14, polled: 15, missing: 16, ignored: 17 };
         live.changes = Some(Arc::default());
         live.health.bgp = Some((4, 5));
         let mut down = fixture::device("leaf\n2");
@@ -316,6 +327,8 @@ mod tests {
             ("updates_dropped_total", "", 11.0),
             ("updates_coalesced_total", "", 12.0),
             ("resyncs_total", "", 13.0),
+            ("updates_ignored_total", "", 17.0),
+            ("stream_notes", "", 0.0),
             ("lowered_paths", ",how=\"sampled\"", 14.0),
             ("lowered_paths", ",how=\"polled\"", 15.0),
             ("lowered_paths", ",how=\"missing\"", 16.0),

@@ -7,7 +7,7 @@ use std::time::Duration;
 use secrecy::SecretString;
 use serde::Deserialize;
 
-use super::{Asked, Environment, Error, Security, Timing};
+use super::{Asked, Environment, Error, Limits, Security, Timing};
 
 /// The whole file.
 #[derive(Clone, Debug, Default, Deserialize)]
@@ -49,6 +49,9 @@ pub struct Fabric {
     /// Times.
     #[serde(default)]
     pub timing: Times,
+    /// Amounts.
+    #[serde(default)]
+    pub limits: Amounts,
 }
 
 /// `[fabric.NAME.netbox]`
@@ -187,6 +190,14 @@ pub struct Times {
     pub settle: Option<u64>,
     /// Writes stay allowed.
     pub arm: Option<u64>,
+    /// A silent connection is asked whether the device lives.
+    pub keepalive: Option<u64>,
+    /// And may take so long to answer.
+    pub keepalive_answer: Option<u64>,
+    /// First wait before the next try.
+    pub retry: Option<u64>,
+    /// Longest wait before the next try.
+    pub retry_most: Option<u64>,
 }
 
 impl Times {
@@ -202,6 +213,43 @@ impl Times {
             set: or(self.set, default.set),
             settle: or(self.settle, default.settle),
             arm: or(self.arm, default.arm),
+            keepalive: or(self.keepalive, default.keepalive),
+            keepalive_answer: or(self.keepalive_answer, default.keepalive_answer),
+            retry: or(self.retry, default.retry),
+            retry_most: or(self.retry_most, default.retry_most),
+        }
+    }
+}
+
+/// `[fabric.NAME.limits]`
+#[derive(Clone, Debug, Default, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Amounts {
+    /// Connections being made at the same time.
+    pub connecting: Option<usize>,
+    /// Updates of all devices that may wait.
+    pub waiting: Option<usize>,
+    /// Updates a second of one device; 0 is no limit.
+    pub updates_per_second: Option<u32>,
+    /// Paths of its own one device may bring in.
+    pub new_paths: Option<u64>,
+    /// Longest answer, MiB.
+    pub message_mib: Option<usize>,
+}
+
+/// No answer may be longer, MiB: it would be read whole before anybody could look at it.
+const MESSAGE_MOST: usize = 1024;
+
+impl Amounts {
+    /// With the defaults filled in.
+    pub fn resolve(&self) -> Limits {
+        let default = Limits::default();
+        Limits {
+            connecting: self.connecting.unwrap_or(default.connecting).max(1),
+            waiting: self.waiting.unwrap_or(default.waiting).max(10_000),
+            updates_per_second: self.updates_per_second.unwrap_or(default.updates_per_second),
+            new_paths: self.new_paths.unwrap_or(default.new_paths).max(1_000),
+            message: self.message_mib.map_or(default.message, |mib| mib.clamp(1, MESSAGE_MOST) << 20),
         }
     }
 }

@@ -173,3 +173,21 @@ fn devices_are_behind_a_collector_unless_they_say_otherwise() {
         assert!(problem.contains(word), "{to}: {problem}");
     }
 }
+
+#[test]
+fn times_and_limits_have_defaults_and_bounds() {
+    let usual = load_text(LAB, &Asked::default(), &env()).unwrap();
+    assert_eq!((usual.timing.clone(), usual.limits.clone()), (Timing::default(), Limits::default()));
+    let own =
+        "[fabric.lab.timing]\nkeepalive = 60\nretry = 0\n[fabric.lab.limits]\nconnecting = 0\nmessage_mib = 9999\nupdates_per_second = 0\n";
+    let settings = load_text(&format!("{LAB}{own}"), &Asked::default(), &env()).unwrap();
+    assert_eq!((settings.timing.keepalive, settings.timing.retry), (Duration::from_secs(60), Duration::from_secs(1)));
+    assert_eq!(settings.limits, Limits { connecting: 1, message: 1 << 30, updates_per_second: 0, ..Limits::default() });
+    // The README shows what they are.
+    let readme = std::fs::read_to_string("README.md").unwrap();
+    let shown = readme.split("# [fabric.dc1.timing]").nth(1).and_then(|rest| rest.split("```").next()).unwrap();
+    let shown: String = shown.lines().filter_map(|line| line.strip_prefix("# ")).map(|line| format!("{line}\n")).collect();
+    let shown = format!("{LAB}[fabric.lab.timing]\n{}", shown.replace("fabric.dc1", "fabric.lab"));
+    let settings = load_text(&shown, &Asked::default(), &env()).unwrap();
+    assert_eq!((settings.timing, settings.limits), (Timing::default(), Limits::default()));
+}

@@ -13,7 +13,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 use std::time::Duration;
 
-use tokio::sync::{Notify, mpsc, watch};
+use tokio::sync::{Notify, Semaphore, mpsc, watch};
 use tokio::time::Instant;
 use tokio_util::sync::CancellationToken;
 
@@ -23,6 +23,7 @@ use crate::diff::change::{ChangeKey, Finding, Severity};
 use crate::diff::compare::Differ;
 use crate::diff::ownership::Rules;
 use crate::gnmi::session::{How, State, Subscription};
+use crate::gnmi::wire::budget::Budget;
 use crate::gnmi::wire::walk::Decoder;
 use crate::gnmi::{Control, SchemaCanon, SessionEvent};
 use crate::intent;
@@ -41,6 +42,7 @@ use super::event::{Event, happening};
 use super::line::{self, Line};
 use super::poller::{Poller, Wake};
 use super::reader::Reader;
+use super::sight::Sight;
 use super::snapshot::{CommitStep, CommitView, DeviceView, Happening, IntentView, LogEntry, Outcome, Phase, Snapshot, Stream};
 use super::subscriptions::{self, Follow};
 use super::{Options, reconcile};
@@ -58,6 +60,12 @@ const EVENTS: usize = 500;
 /// Events taken before the loop looks at the clock again.
 const BURST: usize = 512;
 
+/// Room of one device's stream: what devices may have sent and nobody read yet is bounded over all of them.
+fn window(devices: usize) -> u32 {
+    const ALL: usize = 512 << 20;
+    u32::try_from((ALL / devices.max(1)).clamp(256 << 10, 2 << 20)).unwrap_or(2 << 20)
+}
+
 /// Everything the loop knows.
 pub(super) struct Core {
     pub(super) settings: Arc<Settings>,
@@ -66,6 +74,9 @@ pub(super) struct Core {
     pub(super) paths: Arc<Paths>,
     decoder: Arc<Decoder>,
     hubs: line::Hubs,
+    /// What all sessions share: connections under way, and what may wait.
+    gate: Arc<Semaphore>,
+    budget: Arc<Budget>,
     pub(super) catalog: Catalog,
     classes: Table,
     store: Result<Arc<Store>, String>,
@@ -143,6 +154,8 @@ impl Core {
             catalog: Catalog::new(rules),
             classes: Table::default(),
             hubs: line::hubs(&settings),
+            gate: Arc::new(Semaphore::new(settings.limits.connecting)),
+            budget: Budget::new(settings.limits.waiting),
             plan: Arc::new(reconcile::empty(&settings.fabric)),
             intent: IntentView { url: settings.netbox.url.clone(), ..IntentView::default() },
             settings,
@@ -414,12 +427,16 @@ impl Core {
                 let gone = device.observed.sweep(|path| !line::is_cli(path) && done.sweeps(path));
                 device.observed.fit();
                 tracing::debug!(device = %name, gone, leaves = device.observed.len(), "synced");
-                device.synced = true;
-                device.still_lowered(&done.lowered);
-                device.dirty.diff = true;
-                device.dirty.health = true;
-                device.dirty.history = true;
+                device.synced(&done);
+            }
+            SessionEvent::Flooding(floods) => {
+                device.floods = floods;
                 device.dirty.view = true;
+                let most = self.settings.limits.updates_per_second;
+                said = Some(match floods {
+                    true => (Severity::Warning, format!("floods: more than {most} updates a second; read slower from now on")),
+                    false => (Severity::Info, "no longer floods".to_owned()),
+                });
             }
             SessionEvent::PathRefused { path, reason, now: how } => {
                 device.lower(path, reason, how);
@@ -430,7 +447,12 @@ impl Core {
                 said = Some((Severity::Warning, format!("{updates} updates dropped: we were too slow; a resync follows")));
             }
             SessionEvent::Counters(counters) => {
+                if counters.ignored > 0 && device.counters.ignored == 0 {
+                    let most = self.settings.limits.new_paths;
+                    said = Some((Severity::Error, format!("makes up paths: more than {most} of its own; others are not kept")));
+                }
                 let new = super::snapshot::StreamCounters {
+                    ignored: counters.ignored,
                     updates: counters.updates,
                     dropped: counters.dropped,
                     duplicates: counters.duplicates,
@@ -538,7 +560,7 @@ impl Core {
                 self.load(&mut device);
                 self.devices.insert(Arc::clone(&name), device);
             }
-            self.link(record.clone());
+            self.link(record.clone(), wanted.len());
             let desired = intent::map::desired(&fabric, &self.schema, &name, &self.paths);
             management.extend(desired.management_vrfs.iter().cloned());
             if let Some(device) = self.devices.get_mut(&name) {
@@ -609,7 +631,7 @@ impl Core {
     }
 
     /// Starts or restarts the tasks of a device when where it is reached changed.
-    fn link(&mut self, record: intent::fabric::Device) {
+    fn link(&mut self, record: intent::fabric::Device, devices: usize) {
         let settings = Arc::clone(&self.settings);
         let target = settings.target(&record.name);
         let address = target.address.clone().or_else(|| {
@@ -646,7 +668,11 @@ impl Core {
         device.transport = target.security.label().into();
         (device.stream, device.since, device.synced) = (Stream::Connecting, now(), false);
         device.running = Running::Unread;
-        let gnmi = line::target(&name, &address, target, &settings.timing, &self.hubs);
+        (device.sight, device.floods) = (Sight::default(), false);
+        let mut gnmi = line::target(&name, &address, target, &settings.timing, &self.hubs);
+        gnmi.gate = Some(Arc::clone(&self.gate));
+        gnmi.max_message = settings.limits.message;
+        gnmi.window = window(devices);
         let shared = crate::gnmi::Shared::default();
         let line =
             Arc::new(Line::new(Arc::clone(&name), gnmi.clone(), shared.clone(), target, Arc::clone(&self.decoder), self.events.clone()));
@@ -660,6 +686,10 @@ impl Core {
         let mut session = crate::gnmi::Settings::new(gnmi, subscriptions);
         session.limits.silence = settings.timing.stale;
         session.shared = shared;
+        (session.limits.backoff_first, session.limits.backoff_most) = (settings.timing.retry, settings.timing.retry_most);
+        session.budget = Arc::clone(&self.budget);
+        session.updates_per_second = settings.limits.updates_per_second;
+        session.new_paths = settings.limits.new_paths;
         let (control, control_end) = mpsc::channel(16);
         let (told, mut heard) = mpsc::channel(64);
         let stop = self.stop.child_token();
@@ -709,6 +739,11 @@ impl Core {
                 if let Some(link) = self.devices.get(&name).and_then(|device| device.link.as_ref()) {
                     let _ = link.control.try_send(Control::Resync);
                     link.wake.all.notify_one();
+                }
+                if let Some(device) = self.devices.get_mut(&name) {
+                    // Somebody looked at it.
+                    device.replaced = None;
+                    device.dirty.view = true;
                 }
             }
             Command::Stage(keys) => {
@@ -916,6 +951,9 @@ impl Core {
                     let by =
                         device.view.as_ref().and_then(|view| view.changed.as_ref()).map(|change| change.user.clone()).unwrap_or_default();
                     drift.0.extend(moved.appeared.iter().map(|change| reconcile::event(change, &by)));
+                }
+                if device.comparable() {
+                    said.extend(device.returned().map(|(severity, text)| (Arc::clone(device.name()), severity, text)));
                 }
                 drift.1.extend(moved.cleared.iter().map(|key| (key.device.to_string(), key.path.to_string())));
             }

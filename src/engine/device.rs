@@ -22,9 +22,11 @@ use super::class::{Class, Table};
 use super::event::CliRead;
 use super::feed;
 use super::health::{self, Facts, Mlag};
+use super::identity::{Came, Identity};
 use super::line::{Line, is_cli};
 use super::poller::Wake;
 use super::rates::{Rates, Way};
+use super::sight::Sight;
 use super::snapshot::{DeviceView, Health, Stream, StreamCounters, Tally};
 
 /// What has to be worked out again.
@@ -119,6 +121,20 @@ pub struct Device {
     pub counters: StreamCounters,
     /// Whether everything came once.
     pub synced: bool,
+    /// Where it is not seen.
+    pub sight: Sight,
+    /// Wanted leaves that are not compared because of that.
+    pub withheld: usize,
+    /// Who it was when it was seen last.
+    pub identity: Identity,
+    /// How it came back, not told yet.
+    pub came: Option<Came>,
+    /// The chassis now and before, since it was replaced.
+    pub replaced: Option<(String, String)>,
+    /// Wanted leaves that were missing after a boot, of how many: most of them.
+    pub lost: Option<(usize, usize)>,
+    /// It sends more than is read.
+    pub floods: bool,
     /// What it reports.
     pub observed: Tree,
     /// The running configuration.
@@ -181,6 +197,13 @@ impl Device {
             lowered: BTreeMap::new(),
             counters: StreamCounters::default(),
             synced: false,
+            sight: Sight::default(),
+            withheld: 0,
+            identity: Identity::default(),
+            came: None,
+            replaced: None,
+            lost: None,
+            floods: false,
             observed: Tree::new(Arc::clone(paths)),
             running: Running::Unread,
             mlag: None,
@@ -287,13 +310,16 @@ impl Device {
         let count = |wanted: How| self.lowered.values().filter(|how| **how == wanted).count() as u64;
         let (sampled, polled, missing) = (count(How::Sample), count(How::Get), count(How::GivenUp));
         self.counters = StreamCounters { sampled, polled, missing, ..self.counters };
+        self.sight.missing(self.lowered.iter().filter(|(_, how)| **how == How::GivenUp).map(|(path, _)| path.clone()));
         self.dirty.view = true;
+        self.dirty.diff = true;
     }
 
     /// Takes what the command line said.
     pub fn read(&mut self, read: CliRead) -> Option<String> {
         match read {
             CliRead::Running(text) => {
+                self.sight.lines(false);
                 let same = matches!(&self.running, Running::Read(have) if *have == text);
                 self.running = Running::Read(text);
                 if !same {
@@ -314,6 +340,7 @@ impl Device {
                 if !matches!(self.running, Running::Read(_)) {
                     let first = matches!(self.running, Running::Unread);
                     self.running = Running::Failed(error.to_string());
+                    self.sight.lines(true);
                     self.dirty.diff = true;
                     self.dirty.view = true;
                     return first.then(|| format!("running configuration not readable: {error}"));
@@ -446,6 +473,61 @@ impl Device {
         }
     }
 
+    /// Everything came, as far as it comes.
+    pub fn synced(&mut self, done: &gnmi::session::SyncDone) {
+        self.synced = true;
+        self.sight.synced(done.unsynced, done.unread.clone());
+        self.still_lowered(&done.lowered);
+        if let Some(came) = self.identity.look(&self.observed) {
+            if let Came::Replaced { was, is } = &came {
+                self.replaced = Some((is.clone(), was.clone()));
+            }
+            self.came = Some(came);
+        }
+        self.dirty = Dirty { diff: true, health: true, history: true, view: true };
+    }
+
+    /// What is to be said of a device that came back, once it is compared.
+    pub fn returned(&mut self) -> Option<(Severity, String)> {
+        let wanted = self.wanted.len();
+        let missing = self.changes.iter().flat_map(|changes| changes.iter()).filter(|change| change.observed.is_none()).count();
+        let lost = missing * 2 > wanted && wanted > 0;
+        if !lost && self.lost.take().is_some() {
+            self.dirty.view = true;
+        }
+        let came = self.came.take()?;
+        if lost {
+            self.lost = Some((missing, wanted));
+        }
+        self.dirty.view = true;
+        let without =
+            if lost { format!(", without its configuration: {missing} of {wanted} wanted leaves are missing") } else { String::new() };
+        Some(match came {
+            Came::Replaced { was, is } => (Severity::Error, format!("replaced: this is chassis {is}, it was {was}{without}")),
+            Came::Rebooted if lost => (Severity::Error, format!("rebooted{without}")),
+            Came::Rebooted => (Severity::Warning, "rebooted".to_owned()),
+        })
+    }
+
+    fn notes(&self) -> Vec<String> {
+        let mut notes = Vec::new();
+        if let Some((is, was)) = &self.replaced {
+            notes.push(format!("other hardware: chassis {is}, it was {was}"));
+        }
+        if let Some((missing, wanted)) = self.lost {
+            notes.push(format!("came up without its configuration: {missing} of {wanted} wanted leaves are missing"));
+        }
+        if self.floods {
+            notes.push("floods: it sends more than is read of it, and is read slower".to_owned());
+        }
+        if self.counters.ignored > 0 {
+            let count = self.counters.ignored;
+            notes.push(format!("makes up paths: {count} updates of paths beyond its limit were not kept; resync to begin anew"));
+        }
+        notes.extend(self.sight.notes(self.withheld));
+        notes
+    }
+
     /// Draws it anew if anything moved.
     pub fn draw(&mut self) -> Option<Arc<DeviceView>> {
         if !self.dirty.view {
@@ -476,6 +558,7 @@ impl Device {
             since: self.since,
             last_update: self.last_update,
             trouble: self.trouble.clone(),
+            notes: self.notes(),
             next_try: self.next_try,
             refused_paths: self.refused.clone(),
             counters: self.counters,

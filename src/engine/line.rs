@@ -70,6 +70,7 @@ pub fn target(name: &str, address: &str, settings: &config::Target, timing: &con
         }),
     };
     target.set_timeout = timing.set;
+    (target.keepalive, target.keepalive_answer) = (timing.keepalive, timing.keepalive_answer);
     target.through = settings.through.as_ref().and_then(|through| {
         let hub = Arc::clone(hubs.get(&through.collector)?);
         Some(gnmi::Through { hub, name: through.name.clone().unwrap_or_else(|| name.to_owned()) })

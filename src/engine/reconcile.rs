@@ -47,7 +47,12 @@ pub(super) fn compare(device: &mut Device, catalog: &Catalog) -> Moved {
         Sides { desired: &desired.tree, exhaustive: &desired.exhaustive, observed: &device.observed, applied: Some(&device.applied) };
     let diff = device.differ.update(catalog, &sides);
     let tally = Tally { equal: diff.tally.equal, foreign: diff.tally.foreign, protected: diff.tally.protected };
-    let found = diff.changes.clone();
+    let mut found = diff.changes.clone();
+    let withheld = device.sight.believe(&mut found);
+    if device.withheld != withheld {
+        device.withheld = withheld;
+        device.dirty.view = true;
+    }
     if device.foreign.len() != diff.foreign.len()
         || device.foreign.iter().zip(&diff.foreign).any(|(have, new)| have.0 != new.0 || have.1 != new.1.to_string())
     {

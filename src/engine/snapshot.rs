@@ -113,6 +113,9 @@ pub struct DeviceView {
     pub last_update: Option<u64>,
     /// What is wrong, in words; empty when nothing is.
     pub trouble: String,
+    /// What is odd about it although nothing is wrong with the stream, one line each: it floods, was replaced, came up without its
+    /// configuration, is not seen in part.
+    pub notes: Vec<String>,
     /// When the next try is due.
     pub next_try: Option<u64>,
     /// Paths the device does not give as we asked, with its reason and how they are had instead; the others stream on change.
@@ -155,6 +158,8 @@ pub struct StreamCounters {
     pub polled: u64,
     /// Paths the device gives in no way at all.
     pub missing: u64,
+    /// Updates of paths beyond what one device may bring in: not kept.
+    pub ignored: u64,
 }
 
 /// How the leaves of a device divide.

@@ -19,6 +19,7 @@ use rustls::pki_types::pem::PemObject as _;
 use rustls::pki_types::{CertificateDer, PrivateKeyDer, ServerName, UnixTime};
 use rustls::{AlertDescription, CertificateError, ClientConfig, DigitallySignedStruct, RootCertStore, SignatureScheme};
 use tokio::io::{AsyncRead, AsyncWrite, ReadBuf};
+use tokio::sync::Semaphore;
 use tokio_rustls::TlsConnector;
 use tonic::transport::{Channel, Endpoint};
 use tower::Service as _;
@@ -64,12 +65,8 @@ pub(crate) struct Wired {
     pub(crate) trouble: Arc<Trouble>,
 }
 
-/// HTTP/2 pings: rarely, because servers answer frequent ones with GOAWAY `too_many_pings` (many allow one in 5 minutes).
-/// Dead peers are found by TCP keepalive long before.
-const HTTP2_KEEPALIVE: Duration = Duration::from_secs(310);
-const HTTP2_KEEPALIVE_TIMEOUT: Duration = Duration::from_secs(20);
-/// Room of one stream for a burst before the device has to wait for us.
-const STREAM_WINDOW: u32 = 2 * 1024 * 1024;
+/// A host that does not answer costs nothing but time: a way through the gate is given back after so long.
+const GATE_HELD: Duration = Duration::from_secs(2);
 
 impl Wired {
     /// Connects now. `window`: room of all streams together, bytes. `once`: it is not dialled again after it broke; who shares
@@ -80,9 +77,9 @@ impl Wired {
         let (address, origin) = (dialer.address().to_owned(), dialer.origin());
         let endpoint = Endpoint::from(dialer.uri())
             .origin(origin.clone())
-            .http2_keep_alive_interval(HTTP2_KEEPALIVE)
-            .keep_alive_timeout(HTTP2_KEEPALIVE_TIMEOUT)
-            .initial_stream_window_size(STREAM_WINDOW)
+            .http2_keep_alive_interval(target.keepalive)
+            .keep_alive_timeout(target.keepalive_answer)
+            .initial_stream_window_size(target.window)
             .initial_connection_window_size(window);
         let dialled = Arc::new(AtomicBool::new(false));
         let connector = tower::service_fn(move |_: http::Uri| {
@@ -119,6 +116,7 @@ pub(crate) struct Dialer {
     http: HttpConnector,
     tls: Option<(TlsConnector, ServerName<'static>)>,
     timeout: Duration,
+    gate: Option<Arc<Semaphore>>,
     trouble: Arc<Trouble>,
 }
 
@@ -149,7 +147,16 @@ impl Dialer {
         http.set_keepalive(Some(TCP_KEEPALIVE));
         http.set_keepalive_interval(Some(TCP_KEEPALIVE_INTERVAL));
         http.set_keepalive_retries(Some(TCP_KEEPALIVE_RETRIES));
-        Ok(Self { device: target.name.clone(), address: authority, uri, http, tls, timeout: target.connect_timeout, trouble })
+        Ok(Self {
+            device: target.name.clone(),
+            address: authority,
+            uri,
+            http,
+            tls,
+            timeout: target.connect_timeout,
+            gate: target.gate.clone(),
+            trouble,
+        })
     }
 
     /// The URI without TLS in it, for the endpoint; TLS is ours.
@@ -172,7 +179,22 @@ impl Dialer {
     pub(crate) async fn dial(mut self) -> Result<TokioIo<Watched>, Error> {
         let (device, address, seconds) = (self.device.clone(), self.address.clone(), self.timeout.as_secs());
         let trouble = Arc::clone(&self.trouble);
-        let result = match tokio::time::timeout(self.timeout, self.open()).await {
+        // A fabric does not come back all at once: handshakes cost processor time here and at the devices.
+        let mut way = match self.gate.clone() {
+            Some(gate) => gate.acquire_owned().await.ok(),
+            None => None,
+        };
+        let timeout = self.timeout;
+        let opened = async {
+            let open = self.open();
+            tokio::pin!(open);
+            if let Ok(result) = tokio::time::timeout(GATE_HELD, &mut open).await {
+                return result;
+            }
+            way.take();
+            open.await
+        };
+        let result = match tokio::time::timeout(timeout, opened).await {
             Ok(result) => result,
             Err(_) => Err(Error::Unreachable { device, address, reason: format!("no answer within {seconds} s") }),
         };

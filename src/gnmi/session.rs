@@ -3,6 +3,7 @@
 //! The task owns the connection, the stream and the periodic Gets; the engine spawns it, reads [`SessionEvent`]s and keeps
 //! the mirror. It never blocks on a slow reader: see `queue`.
 
+mod flood;
 pub mod model;
 mod queue;
 pub mod state;
@@ -18,6 +19,7 @@ use tokio::sync::{mpsc, oneshot};
 use tokio::time::Instant;
 use tonic::Status;
 
+use self::flood::Flood;
 use self::model::{Action, Input, Report};
 pub use self::model::{How, Limits, Mode, State, Subscription};
 use self::queue::Queue;
@@ -28,6 +30,7 @@ use super::shared::Shared;
 use super::subscribe::subscribe_request;
 use super::target::Target;
 use super::wire::batch::Batch;
+use super::wire::budget::Budget;
 use super::wire::convert::Notification;
 use super::wire::proto::subscription_list;
 use super::wire::walk::{Decoder, Received, Scratch};
@@ -48,12 +51,29 @@ pub struct Settings {
     pub queue: usize,
     /// Where its connection is lent to other calls.
     pub shared: Shared,
+    /// Operations that may wait in all sessions together.
+    pub budget: Arc<Budget>,
+    /// Updates a second, over some seconds, that are read of a device that is live; more make it a flood, and it is read
+    /// slower. 0: whatever comes.
+    pub updates_per_second: u32,
+    /// Paths nobody else has said that the device may bring in; what it says of others is not kept.
+    pub new_paths: u64,
 }
 
 impl Settings {
     /// With the default patience.
     pub fn new(target: Target, subscriptions: Vec<Subscription>) -> Self {
-        Self { target, subscriptions, limits: Limits::default(), encoding: Encoding::JsonIetf, queue: 200_000, shared: Shared::default() }
+        Self {
+            target,
+            subscriptions,
+            limits: Limits::default(),
+            encoding: Encoding::JsonIetf,
+            queue: 200_000,
+            budget: Budget::new(usize::MAX),
+            updates_per_second: 0,
+            new_paths: u64::MAX,
+            shared: Shared::default(),
+        }
     }
 }
 
@@ -91,6 +111,8 @@ pub enum SessionEvent {
         /// Operations.
         updates: u64,
     },
+    /// The device sends more than is read of it (`true`), or no longer does.
+    Flooding(bool),
     /// The stream's counters; after each change of state, and about every second while they move.
     Counters(Counters),
 }
@@ -106,6 +128,8 @@ pub struct SyncDone {
     pub read: Vec<Path>,
     /// Paths that are not had as they were asked for, and how they are: the device refused that.
     pub lowered: Vec<(Path, How)>,
+    /// Of `read`, what failed to be read so far: that nothing is known below it means nothing.
+    pub unread: Vec<Path>,
 }
 
 impl SyncDone {
@@ -132,6 +156,8 @@ pub struct Counters {
     pub duplicates: u64,
     /// Leaves and messages that could not be understood.
     pub bad: u64,
+    /// Updates of paths beyond what the device may bring in: not kept.
+    pub ignored: u64,
     /// Times the stream was set up again.
     pub resyncs: u64,
     /// Syncs that came twice, or before any value.
@@ -158,6 +184,8 @@ type Boxed<T> = Pin<Box<dyn Future<Output = T> + Send>>;
 
 /// Messages taken at once before anything else gets its turn.
 const BURST: usize = 256;
+/// How often it is looked whether reading may go on.
+const LOOK_AGAIN: Duration = Duration::from_millis(20);
 /// How often counters are told while they move.
 const COUNTERS_EVERY: Duration = Duration::from_secs(1);
 
@@ -166,12 +194,16 @@ pub async fn run(settings: Settings, decoder: Arc<Decoder>, events: mpsc::Sender
     let mut task = Task::new(settings, decoder);
     task.feed(Input::Tick);
     loop {
+        let reads = task.reads();
         let wake = task.wake_at();
         tokio::select! {
             biased;
             command = control.recv() => match command {
                 None | Some(Control::Stop) => return,
-                Some(Control::Resync) => task.feed(Input::Resync { forget: true }),
+                Some(Control::Resync) => {
+                    task.decoder.forgive();
+                    task.feed(Input::Resync { forget: true });
+                }
                 Some(Control::Add(subscription)) => task.feed(Input::Add(subscription)),
                 Some(Control::Remove(path)) => task.feed(Input::Remove(path)),
             },
@@ -203,7 +235,7 @@ pub async fn run(settings: Settings, decoder: Arc<Decoder>, events: mpsc::Sender
                     Err(status) => task.stream_failed(&status),
                 }
             }
-            message = next(&mut task.stream), if task.stream.is_some() => task.received(message),
+            message = next(&mut task.stream), if task.stream.is_some() && reads => task.received(message),
             Some((index, answer)) = task.gets.next(), if !task.gets.is_empty() => task.got(index, answer),
             () = tokio::time::sleep_until(wake.unwrap_or_else(Instant::now)), if wake.is_some() => task.tick(),
         }
@@ -245,6 +277,9 @@ struct Task {
     keep: Option<oneshot::Sender<()>>,
     gets: FuturesUnordered<Boxed<(usize, Got)>>,
     resync_when_drained: bool,
+    flood: Flood,
+    /// Nothing was read because others, or this one's receiver, have to catch up first.
+    waited: bool,
 }
 
 impl Task {
@@ -260,9 +295,9 @@ impl Task {
             target: settings.target,
             shared: settings.shared,
             encoding: settings.encoding,
-            decoder,
+            decoder: decoder.limited(settings.new_paths),
             started: Instant::now(),
-            queue: Queue::new(settings.queue),
+            queue: Queue::new(settings.queue, &settings.budget),
             scratch: Scratch::default(),
             counters: Counters::default(),
             told: Counters::default(),
@@ -274,7 +309,20 @@ impl Task {
             keep: None,
             gets: FuturesUnordered::new(),
             resync_when_drained: false,
+            flood: Flood::new(settings.updates_per_second, Instant::now()),
+            waited: false,
         }
+    }
+
+    /// Whether the stream is read now. Not read, the device has to wait: nothing is lost.
+    fn reads(&mut self) -> bool {
+        let waits = self.flood.holds() || self.queue.must_wait();
+        if self.waited && !waits {
+            // It was us who did not listen: the device was not silent.
+            self.feed(Input::Message(0));
+        }
+        self.waited = waits;
+        !waits
     }
 
     fn now(&self) -> u64 {
@@ -284,12 +332,17 @@ impl Task {
     fn wake_at(&self) -> Option<Instant> {
         // One millisecond more: a machine asked at 999.9 ms would say "not yet" and be asked again at once.
         let machine = self.machine.wake_at().map(|at| self.started + Duration::from_millis(at.saturating_add(1)));
-        [machine, self.tell_at].into_iter().flatten().min()
+        // What this one waits for may be on its way to the receiver, who does not say when he took it.
+        let look = self.waited.then(|| Instant::now() + LOOK_AGAIN);
+        [machine, self.tell_at, self.flood.wake_at(), look].into_iter().flatten().min()
     }
 
     fn tick(&mut self) {
         if self.tell_at.is_some_and(|at| Instant::now() >= at) {
             self.tell_counters();
+        }
+        if let Some(floods) = self.flood.tick(Instant::now()) {
+            self.queue.push(SessionEvent::Flooding(floods));
         }
         self.feed(Input::Tick);
     }
@@ -298,6 +351,7 @@ impl Task {
         self.tell_at = None;
         self.counters.dropped = self.queue.dropped;
         self.counters.coalesced = self.queue.coalesced;
+        self.counters.ignored = self.decoder.ignored();
         self.counters.resyncs = self.machine.resyncs();
         self.counters.odd_syncs = self.machine.odd_syncs();
         // While the receiver is slow they would only pile up.
@@ -358,7 +412,8 @@ impl Task {
                         How::OnChange | How::Sample | How::TargetDefined | How::GivenUp => streamed.push(subscription.path.clone()),
                     }
                 }
-                self.queue.push(SessionEvent::SyncDone(SyncDone { unsynced, streamed, read, lowered }));
+                let unread = self.machine.unread().cloned().collect();
+                self.queue.push(SessionEvent::SyncDone(SyncDone { unsynced, streamed, read, lowered, unread }));
             }
             Action::PathRefused { index, reason, now } => {
                 if let Some((subscription, _)) = self.machine.subscription(index) {
@@ -416,7 +471,10 @@ impl Task {
                 Err(status) => return self.stream_failed(&status),
             }
             // What is fetched must be looked at, so the last turn fetches nothing.
-            let Some(stream) = self.stream.as_mut().filter(|_| taken < BURST) else { return };
+            if taken == BURST || self.flood.holds() || self.queue.must_wait() {
+                return;
+            }
+            let Some(stream) = self.stream.as_mut() else { return };
             match stream.message().now_or_never() {
                 Some(next) => message = next,
                 None => return,
@@ -439,6 +497,9 @@ impl Task {
         self.counters.updates += updates;
         self.counters.duplicates += duplicates;
         self.counters.bad += bad;
+        if self.machine.is_synced() && self.flood.count(updates, Instant::now()) {
+            self.queue.push(SessionEvent::Flooding(true));
+        }
         self.tell_at.get_or_insert_with(|| Instant::now() + COUNTERS_EVERY);
         match result {
             Ok(Received::Notification) => self.feed(Input::Message(usize::try_from(updates).unwrap_or(usize::MAX))),

@@ -5,6 +5,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use secrecy::SecretString;
+use tokio::sync::Semaphore;
 
 use super::collector::Hub;
 
@@ -34,6 +35,15 @@ pub struct Target {
     pub get_timeout: Duration,
     /// For Set: an EOS under load may take minutes.
     pub set_timeout: Duration,
+    /// Silence of the connection after which HTTP/2 asks whether the device lives. Servers answer frequent pings with GOAWAY
+    /// `too_many_pings` (many allow one in 5 minutes); the kernel finds dead hosts long before, but not what stands between.
+    pub keepalive: Duration,
+    /// For the answer to that.
+    pub keepalive_answer: Duration,
+    /// Room of one stream for a burst before the device has to wait for us, bytes.
+    pub window: u32,
+    /// Connections of all targets together that may be made at the same time; `None` is any number.
+    pub gate: Option<Arc<Semaphore>>,
     /// The collector it is reached through; `None` is directly. Address and TLS are then the collector's.
     pub through: Option<Through>,
 }
@@ -106,6 +116,10 @@ impl Target {
             connect_timeout: Duration::from_secs(10),
             get_timeout: Duration::from_secs(30),
             set_timeout: Duration::from_secs(600),
+            keepalive: Duration::from_secs(310),
+            keepalive_answer: Duration::from_secs(20),
+            window: 2 * 1024 * 1024,
+            gate: None,
             through: None,
         }
     }

@@ -58,6 +58,8 @@ pub(crate) struct Knobs {
     /// Whether refusals name the path.
     pub names_paths: bool,
     pub no_subscribe: bool,
+    /// What the next Subscribes are answered with.
+    pub subscribe: Vec<Status>,
     pub sync: SyncStyle,
     /// How many streams end right after their sync.
     pub eof: usize,
@@ -261,6 +263,9 @@ impl GNmi for Handle {
         let knobs = self.0.check(request.metadata())?;
         if knobs.no_subscribe {
             return Err(Status::unimplemented("Subscribe is not implemented"));
+        }
+        if let Some(status) = self.0.knobs.lock().unwrap().subscribe.pop() {
+            return Err(status);
         }
         let mut requests = request.into_inner();
         let Some(proto::subscribe_request::Request::Subscribe(list)) = requests.message().await?.and_then(|request| request.request) else {

@@ -2,6 +2,7 @@
 //!
 //! - [`convert`]: one message or field at a time, both ways, tolerant of what foreign servers send.
 //! - [`batch`]: what a mirror does with telemetry: set these leaves, delete those subtrees.
+//! - [`budget`]: what may wait for a slow receiver in all streams together.
 //! - [`canon`]: the hook that gives values their one spelling.
 //! - [`walk`]: telemetry straight from bytes to a batch, with prost for whatever is unusual.
 //! - [`codec`]: gRPC codecs that hand out raw bytes, and one that knows whether a request left.
@@ -9,6 +10,7 @@
 //! It knows no connection and no schema; canonical spellings come through [`canon::Canon`].
 
 pub mod batch;
+pub mod budget;
 pub mod canon;
 pub mod codec;
 pub mod convert;

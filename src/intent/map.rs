@@ -49,7 +49,7 @@ pub struct Desired {
     /// reaches it. A pattern that ends at a list entry (its last element has keys) claims whole entries of which nothing is
     /// desired, and no single leaf of an entry that is; a pattern that ends at a leaf claims that leaf. Key values may end in
     /// `*` (`Vlan*`). What EOS keeps by itself (VLAN 1, tables) and what we are reached by is for the diff to except.
-    pub exhaustive: Arc<[Path]>,
+    pub exhaustive: Arc<[Arc<Path>]>,
     /// VRFs management runs in, the default one not among them: never to be deleted, whatever `exhaustive` says.
     pub management_vrfs: Vec<String>,
     /// Below these nothing is repaired now: interfaces a person is at work on.

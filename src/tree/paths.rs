@@ -37,6 +37,7 @@ struct Interned {
     places: Vec<u32>,
     /// One of each element there is: paths differ in few.
     elems: FxHashSet<Elem>,
+    patterns: FxHashSet<Arc<Path>>,
 }
 
 fn hash(path: &Path) -> u64 {
@@ -117,6 +118,17 @@ impl Paths {
         }
         let path = Arc::new(inner.shared(path));
         inner.add(path)
+    }
+
+    /// The same pattern, one for all who have it: devices of one make are ours in the same places.
+    pub fn pattern(&self, pattern: &Path) -> Arc<Path> {
+        let mut inner = self.inner.write().unwrap_or_else(PoisonError::into_inner);
+        if let Some(have) = inner.patterns.get(pattern) {
+            return Arc::clone(have);
+        }
+        let pattern = Arc::new(inner.shared(pattern));
+        inner.patterns.insert(Arc::clone(&pattern));
+        pattern
     }
 
     /// The same path, of elements that all paths here share; it gets no number.

@@ -172,6 +172,7 @@ fn device_row_differs(a: &DeviceView, b: &DeviceView, now: u64) -> bool {
         || a.stream != b.stream
         || a.since != b.since
         || a.trouble != b.trouble
+        || a.notes != b.notes
         || a.next_try != b.next_try
         || a.health != b.health
         || a.changed != b.changed

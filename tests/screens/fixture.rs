@@ -159,6 +159,7 @@ pub fn device(paths: &Arc<Paths>, name: &str, role: Role, asn: u32, pair: Option
         last_update: Some(NOW - 1_000),
         trouble: String::new(),
         next_try: None,
+        notes: Vec::new(),
         refused_paths: Vec::new(),
         counters: StreamCounters::default(),
         observed: Arc::new(observed(paths, name)),

@@ -50,6 +50,7 @@ pub fn device(name: &str) -> DeviceView {
         last_update: None,
         trouble: String::new(),
         next_try: None,
+        notes: Vec::new(),
         refused_paths: Vec::new(),
         counters: StreamCounters::default(),
         observed: Arc::clone(&tree),

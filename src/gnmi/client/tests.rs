@@ -7,6 +7,7 @@ use crate::gnmi::subscribe::{Incoming, ListMode, Telemetry, once};
 use crate::gnmi::target::Tls;
 use crate::gnmi::testing::{Authority, Knobs, Running, SetStyle};
 use std::path::PathBuf;
+use std::sync::atomic::AtomicUsize;
 
 fn path(text: &str) -> Path {
     Path::parse(text).unwrap()
@@ -197,4 +198,38 @@ async fn too_large_an_answer_is_named() {
     let error = client.get(&[path("/big")], DataType::All, Encoding::Json).await.unwrap_err();
     assert!(matches!(error, Error::TooLarge { limit: 10_000, .. }), "{error:?}");
     assert!(client.capabilities().await.is_ok());
+}
+
+/// A server that takes its time over every handshake, and counts how many are under way.
+#[tokio::test]
+async fn a_storm_of_connections_is_paced() {
+    let listener = tokio::net::TcpListener::bind("127.0.0.1:0").await.unwrap();
+    let address = listener.local_addr().unwrap().to_string();
+    let (now, most) = (Arc::new(AtomicUsize::new(0)), Arc::new(AtomicUsize::new(0)));
+    tokio::spawn({
+        let (now, most) = (Arc::clone(&now), Arc::clone(&most));
+        async move {
+            while let Ok((stream, _)) = listener.accept().await {
+                let now = Arc::clone(&now);
+                most.fetch_max(now.fetch_add(1, Ordering::SeqCst) + 1, Ordering::SeqCst);
+                tokio::spawn(async move {
+                    tokio::time::sleep(Duration::from_millis(5)).await;
+                    now.fetch_sub(1, Ordering::SeqCst);
+                    drop(stream);
+                });
+            }
+        }
+    });
+    let gate = Arc::new(tokio::sync::Semaphore::new(4));
+    let storm = (0..60).map(|n| {
+        let tls = Tls { skip_verify: true, ..Tls::default() };
+        let target = Target { gate: Some(Arc::clone(&gate)), ..Target::new(format!("leaf{n}"), &address).tls(tls) };
+        tokio::spawn(async move { Client::connect(&target).await.map(drop) })
+    });
+    for ended in storm.collect::<Vec<_>>() {
+        assert!(matches!(ended.await.unwrap(), Err(Error::NotTls { .. })));
+    }
+    let most = most.load(Ordering::SeqCst);
+    assert!((2..=4).contains(&most), "{most} handshakes at a time");
+    assert_eq!(gate.available_permits(), 4);
 }

@@ -5,9 +5,11 @@
 //! then behind for good, and the session asks the device to say everything again.
 
 use std::collections::VecDeque;
+use std::sync::Arc;
 
 use super::SessionEvent;
 use crate::gnmi::wire::batch::Batch;
+use crate::gnmi::wire::budget::{Budget, Share};
 
 /// Operations at which a waiting batch is looked through for the first time.
 const COALESCE_AT: usize = 8 * 1024;
@@ -19,6 +21,8 @@ pub(super) struct Queue {
     weight: usize,
     limit: usize,
     coalesce_at: usize,
+    /// Of the bound of all queues together.
+    share: Share,
     /// Values that a later one overtook while waiting.
     pub(super) coalesced: u64,
     /// Updates thrown away.
@@ -26,8 +30,21 @@ pub(super) struct Queue {
 }
 
 impl Queue {
-    pub(super) fn new(limit: usize) -> Self {
-        Self { events: VecDeque::new(), weight: 0, limit, coalesce_at: COALESCE_AT.min(limit), coalesced: 0, dropped: 0 }
+    pub(super) fn new(limit: usize, budget: &Arc<Budget>) -> Self {
+        Self {
+            events: VecDeque::new(),
+            weight: 0,
+            limit,
+            coalesce_at: COALESCE_AT.min(limit),
+            share: budget.join(),
+            coalesced: 0,
+            dropped: 0,
+        }
+    }
+
+    /// Whether nothing more should be read until the receivers, of this queue or of others, took some.
+    pub(super) fn must_wait(&self) -> bool {
+        self.share.is_over()
     }
 
     pub(super) fn is_empty(&self) -> bool {
@@ -61,6 +78,7 @@ impl Queue {
         };
         let before = batch.ops.len();
         let result = fill(batch);
+        batch.charge.set(&self.share, batch.ops.len());
         self.weight += batch.ops.get(before..).map_or(0, |new| {
             new.iter().map(|op| if let crate::gnmi::wire::batch::Op::Replace(_, leaves) = op { leaves.len() + 1 } else { 1 }).sum()
         });
@@ -76,6 +94,7 @@ impl Queue {
         for event in &mut self.events {
             if let SessionEvent::Batch(batch) = event {
                 self.coalesced += batch.coalesce() as u64;
+                batch.charge.set(&self.share, batch.ops.len());
                 self.weight += batch.weight();
             }
         }
@@ -113,7 +132,7 @@ mod tests {
     fn a_slow_receiver_costs_bounded_memory_and_is_told() {
         let paths = Paths::new();
         let ids: Vec<_> = (0..3000).map(|n| paths.intern(&Path::root().child(format!("leaf{n}")))).collect();
-        let mut queue = Queue::new(20_000);
+        let mut queue = Queue::new(20_000, &Budget::new(usize::MAX));
         let mut lost = 0;
         for round in 0..100u64 {
             lost += queue.fill(|batch| batch.ops.extend(ids.iter().map(|id| Op::Set(*id, Value::Uint(round))))).1;
@@ -125,7 +144,7 @@ mod tests {
         assert!(batch.ops.iter().all(|op| matches!(op, Op::Set(_, Value::Uint(99)))) && batch.ops.len() == 3000);
         assert!(queue.is_empty());
 
-        let mut tight = Queue::new(1000);
+        let mut tight = Queue::new(1000, &Budget::new(usize::MAX));
         tight.push(SessionEvent::SyncStart);
         let (_, lost) = tight.fill(|batch| batch.ops.extend(ids.iter().map(|id| Op::Set(*id, Value::Uint(0)))));
         assert_eq!(lost, 3000);

@@ -14,6 +14,7 @@ use std::time::Duration;
 pub use super::model::{Action, How, Input, Limits, Mode, Report, State, Subscription};
 use crate::gnmi::error::Error;
 use crate::gnmi::named::named_path;
+use crate::path::Path;
 
 #[derive(Clone, Debug)]
 struct Watched {
@@ -23,7 +24,12 @@ struct Watched {
     /// When the next Get is due; `None` while one is on its way.
     next_get: Option<u64>,
     got: bool,
+    /// Gets in a row that failed, without being refused.
+    failed: u32,
 }
+
+/// Gets of a path that may fail before the others go live without it.
+const GETS_TRIED: u32 = 3;
 
 #[derive(Clone, Debug, PartialEq)]
 enum Phase {
@@ -127,6 +133,12 @@ impl Machine {
             .map(|(index, watched)| (index, &watched.subscription, watched.how))
     }
 
+    /// Paths that are to be read by Get and never were: that nothing is known below them means nothing.
+    pub fn unread(&self) -> impl Iterator<Item = &Path> {
+        let unread = |watched: &&Watched| watched.how == How::Get && !watched.removed && !watched.got;
+        self.watched.iter().filter(unread).map(|watched| &watched.subscription.path)
+    }
+
     /// Times the stream was set up again.
     pub fn resyncs(&self) -> u64 {
         self.resyncs
@@ -135,6 +147,11 @@ impl Machine {
     /// Syncs that came twice or before any value.
     pub fn odd_syncs(&self) -> u64 {
         self.odd_syncs
+    }
+
+    /// Whether the first values are in.
+    pub(super) fn is_synced(&self) -> bool {
+        matches!(&self.phase, Phase::Streaming(stream) if stream.done.is_some())
     }
 
     /// What the device row says now.
@@ -268,8 +285,8 @@ impl Machine {
     fn watch(&mut self, subscription: Subscription) {
         let how = subscription.mode.into();
         match self.watched.iter_mut().find(|watched| watched.subscription.path == subscription.path) {
-            Some(watched) => *watched = Watched { subscription, how, removed: false, next_get: None, got: false },
-            None => self.watched.push(Watched { subscription, how, removed: false, next_get: None, got: false }),
+            Some(watched) => *watched = Watched { subscription, how, removed: false, next_get: None, got: false, failed: 0 },
+            None => self.watched.push(Watched { subscription, how, removed: false, next_get: None, got: false, failed: 0 }),
         }
     }
 
@@ -307,7 +324,7 @@ impl Machine {
         self.trouble = None;
         for watched in self.watched.iter_mut().filter(|watched| watched.how == How::Get) {
             watched.next_get = Some(now);
-            watched.got = false;
+            (watched.got, watched.failed) = (false, 0);
         }
         self.phase = Phase::Streaming(Stream {
             streams: !streamed.is_empty(),
@@ -431,9 +448,10 @@ impl Machine {
         Error::Broken { device: self.device.clone(), reason }
     }
 
-    /// Whether every path that is read by Get was asked for once.
+    /// Whether every path that is read by Get was answered once, or failed so often that the others need not wait.
     fn got_all(&self) -> bool {
-        self.subscriptions().all(|(index, _, how)| how != How::Get || self.watched.get(index).is_some_and(|watched| watched.got))
+        let had = |watched: &Watched| watched.removed || watched.how != How::Get || watched.got || watched.failed >= GETS_TRIED;
+        self.watched.iter().all(had)
     }
 
     /// The quiet a sync needs to be believed, and how long it is waited for.
@@ -656,8 +674,13 @@ impl Machine {
         }
         let Some(watched) = self.watched.get_mut(index).filter(|watched| watched.how == How::Get && !watched.removed) else { return };
         let refused = error.as_ref().and_then(refusal).map(ToOwned::to_owned);
-        watched.got = true;
-        watched.next_get = Some(now + ms(watched.subscription.interval).max(1000));
+        let interval = ms(watched.subscription.interval).max(1000);
+        // A first answer that failed is asked for again soon: the device is not live without it.
+        let first = error.is_some() && refused.is_none() && !watched.got && watched.failed + 1 < GETS_TRIED;
+        watched.next_get = Some(now + if first { 1000 } else { interval });
+        watched.failed = if error.is_some() { watched.failed.saturating_add(1) } else { 0 };
+        let late = error.is_none() && !watched.got;
+        watched.got |= error.is_none() || refused.is_some();
         match (error, refused) {
             (Some(_), Some(reason)) => {
                 self.step_down(index, &reason, actions);
@@ -673,6 +696,10 @@ impl Machine {
             }
             (None, _) => {
                 if let Phase::Streaming(stream) = &mut self.phase {
+                    if late && stream.done.is_some() {
+                        // Live without it until now.
+                        actions.push(Action::SyncDone { unsynced: self.unsynced });
+                    }
                     stream.last = stream.last.max(now);
                     if stream.silent && !stream.streams {
                         stream.silent = false;
@@ -690,7 +717,8 @@ impl Machine {
 /// The device's words if it refused what was asked, rather than failed.
 fn refusal(error: &Error) -> Option<&str> {
     match error {
-        Error::Rejected { reason, code, .. } if code != "Unknown" && code != "Internal" => Some(reason),
+        // The last of them is about the state the whole device is in, a commit that waits to be confirmed for example.
+        Error::Rejected { reason, code, .. } if !["Unknown", "Internal", "FailedPrecondition"].contains(&code.as_str()) => Some(reason),
         Error::Unimplemented { reason, .. } | Error::Denied { known: true, reason, .. } => Some(reason),
         _ => None,
     }

@@ -9,13 +9,16 @@ use tokio::task::JoinHandle;
 
 use super::model::{Limits, State, Subscription};
 use super::{Control, Counters, How, SessionEvent, Settings, run};
-use crate::gnmi::testing::{Knobs, Running, SyncStyle, until, update};
+use crate::gnmi::testing::{Knobs, Running, SyncStyle, response, until, update};
+use crate::gnmi::wire::budget::Budget;
 use crate::gnmi::wire::canon::AsItCame;
-use crate::gnmi::wire::proto::SubscriptionMode;
+use crate::gnmi::wire::convert;
+use crate::gnmi::wire::proto::{self, SubscriptionMode};
 use crate::gnmi::wire::walk::Decoder;
 use crate::path::Path;
 use crate::tree::{Paths, Tree};
 use crate::value::Value;
+use tonic::Status;
 
 /// Patience for tests: the same, a hundred times shorter.
 fn hasty() -> Limits {
@@ -64,6 +67,7 @@ struct Mirror {
     refused: Vec<(String, How)>,
     states: Vec<State>,
     dropped: u64,
+    floods: bool,
     counters: Counters,
     swept: usize,
 }
@@ -90,6 +94,7 @@ impl Mirror {
             refused: Vec::new(),
             states: Vec::new(),
             dropped: 0,
+            floods: false,
             counters: Counters::default(),
             swept: 0,
         }
@@ -110,6 +115,7 @@ impl Mirror {
             SessionEvent::SyncDone(done) => self.swept += self.tree.sweep(|path| done.sweeps(path)),
             SessionEvent::PathRefused { path, now, .. } => self.refused.push((path.to_string(), now)),
             SessionEvent::Dropped { updates } => self.dropped += updates,
+            SessionEvent::Flooding(floods) => self.floods = floods,
             SessionEvent::Counters(counters) => self.counters = counters,
         }
     }
@@ -306,4 +312,102 @@ async fn paths_come_and_go() {
         .await;
     drop(mirror.events);
     mirror.task.await.unwrap();
+}
+
+/// D16: the device is busy or in the wrong state. It is asked again, and no path is to blame.
+#[tokio::test]
+async fn a_busy_device_is_asked_again_whatever_code_it_says_so_with() {
+    use tonic::Code;
+    for code in [Code::ResourceExhausted, Code::Unavailable, Code::Aborted, Code::FailedPrecondition, Code::Internal, Code::Unknown] {
+        let status = Status::new(code, "max subscriptions reached");
+        let server = Running::start(Knobs { leaves: leaves(), subscribe: vec![status.clone(), status], ..Knobs::default() }).await;
+        let mut mirror = Mirror::start(&server, on_change(&ALL));
+        mirror.until("told why", |mirror| mirror.trouble.contains("max subscriptions reached")).await;
+        mirror.live().await;
+        assert!(mirror.holds(&leaves()) && mirror.refused.is_empty() && mirror.trouble.is_empty(), "{code:?}: {:?}", mirror.refused);
+        assert!(server.subscribes().iter().all(|list| list.iter().all(|(_, mode)| *mode == SubscriptionMode::OnChange)));
+        mirror.until("counted", |mirror| mirror.counters.connects == 3).await;
+    }
+}
+
+fn counters(number: u64, value: u64) -> Vec<(Path, Value)> {
+    (0..number).map(|n| (path(&format!("/counters/counter[id={n}]/value")), Value::Uint(value))).collect()
+}
+
+/// One message of many updates.
+fn message(leaves: &[(Path, Value)]) -> proto::SubscribeResponse {
+    let updates = leaves.iter().map(|(path, value)| (path.clone(), Ok(value.clone()))).collect();
+    response(convert::notification_message(&convert::Notification { updates, ..convert::Notification::default() }))
+}
+
+#[tokio::test]
+async fn a_flood_is_read_slower_and_flagged() {
+    let server = Running::start(Knobs { leaves: counters(500, 0), ..Knobs::default() }).await;
+    let settings = Settings { limits: hasty(), updates_per_second: 1000, ..Settings::new(server.target(), on_change(&["/counters"])) };
+    let mut mirror = Mirror::with(settings);
+    mirror.live().await;
+    assert!(!mirror.floods, "first values are no flood, however many");
+    let begun = std::time::Instant::now();
+    for round in 1..=12 {
+        server.fake.live.send(message(&counters(500, round))).unwrap();
+    }
+    mirror.until("flagged", |mirror| mirror.floods).await;
+    mirror.until("everything came all the same", |mirror| mirror.holds(&counters(500, 12))).await;
+    let least = Duration::from_millis(1500);
+    assert!(begun.elapsed() >= least, "6,000 updates at 1,000 a second, 4,000 of them at once: {:?}", begun.elapsed());
+    assert_eq!((mirror.dropped, mirror.state), (0, Some(State::Live)));
+}
+
+/// D6 over all devices: nobody takes anything for a while. The devices wait, nothing is lost.
+#[tokio::test]
+async fn what_waits_is_bounded_over_all_devices() {
+    let server = Running::start(Knobs { leaves: counters(100, 0), ..Knobs::default() }).await;
+    let budget = Budget::new(2000);
+    let mut mirrors: Vec<Mirror> = (0..3)
+        .map(|_| {
+            let limits = Limits { no_sync_most: Duration::from_secs(60), no_sync_quiet: Duration::from_secs(60), ..hasty() };
+            let settings = Settings { limits, budget: Arc::clone(&budget), ..Settings::new(server.target(), on_change(&["/counters"])) };
+            Mirror::with(settings)
+        })
+        .collect();
+    for mirror in &mut mirrors {
+        mirror.live().await;
+    }
+    // Nobody reads from here on: what does not fit into the channels piles up in the sessions.
+    let mut most = 0;
+    for round in 1..=100 {
+        server.fake.live.send(message(&counters(100, round))).unwrap();
+        for _ in 0..50 {
+            tokio::task::yield_now().await;
+        }
+        tokio::time::sleep(Duration::from_millis(1)).await;
+        most = most.max(budget.held());
+    }
+    assert!(most > 2000 && most < 2000 + 3 * 200, "30,000 updates were sent, {most} waited");
+    for mirror in &mut mirrors {
+        mirror.until("the last values", |mirror| mirror.holds(&counters(100, 100))).await;
+        assert_eq!(mirror.dropped, 0, "the device had to wait, nothing was thrown away");
+    }
+    mirrors.clear();
+    until("nothing is held by those who ended", || budget.held() == 0).await;
+}
+
+/// A device that makes up keys for ever fills its own measure, and its known leaves stay live.
+#[tokio::test]
+async fn made_up_paths_are_not_kept_for_ever() {
+    let server = Running::start(Knobs { leaves: leaves(), ..Knobs::default() }).await;
+    let settings = Settings { limits: hasty(), new_paths: 100, ..Settings::new(server.target(), on_change(&["/"])) };
+    let mut mirror = Mirror::with(settings);
+    mirror.live().await;
+    for n in 0..500u64 {
+        server.fake.live.send(message(&[(path(&format!("/made/up[id={n}]/value")), Value::Uint(n))])).unwrap();
+    }
+    let hostname = path("/system/state/hostname");
+    server.fake.live.send(update(&hostname, &Value::str("leaf2"))).unwrap();
+    mirror.until("what is known goes on", |mirror| mirror.tree.value(&hostname) == Some(&Value::str("leaf2"))).await;
+    mirror.until("counted", |mirror| mirror.counters.ignored == 500 - (100 - 6)).await;
+    assert_eq!((mirror.tree.len(), mirror.tree.paths().len(), mirror.counters.bad), (100, 100, 406));
+    // Somebody asks for everything again: it may try once more.
+    mirror.control.send(Control::Resync).await.unwrap();
+    mirror.until("forgiven", |mirror| mirror.counters.ignored == 0).await;
 }

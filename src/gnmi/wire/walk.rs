@@ -6,6 +6,7 @@
 //! unusual (unknown fields, doubled fields, the deprecated forms, broken lengths) goes to prost as a whole message, so the
 //! two can differ in speed only; a property test holds them together.
 
+use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Arc, PoisonError, RwLock, RwLockReadGuard};
 
 use prost::{DecodeError, Message as _};
@@ -17,7 +18,7 @@ use super::fields::{Field, Fields, Raw, Update, update};
 use super::proto::{self, subscribe_response};
 use super::spelling::{Guess, Known, Spellings};
 use crate::path::Path;
-use crate::tree::Paths;
+use crate::tree::{PathId, Paths};
 use crate::value::Value;
 
 /// What one SubscribeResponse was.
@@ -33,14 +34,36 @@ pub enum Received {
     Nothing,
 }
 
-/// Turns messages into operations over one path table. Shared by the sessions of a fabric: they see the same paths.
+/// Turns messages into operations over one path table, which the sessions of a fabric share: they see the same paths.
 pub struct Decoder {
     paths: Arc<Paths>,
     canon: Arc<dyn Canon>,
+    tables: Arc<Tables>,
+    allowed: Allowed,
+}
+
+#[derive(Default)]
+struct Tables {
     spellings: RwLock<Spellings>,
     /// By path number.
     prepared: RwLock<Vec<Option<Prepared>>>,
 }
+
+/// Paths never heard of before that one stream may bring in: a device that makes up keys for ever must not fill the table.
+struct Allowed {
+    most: u64,
+    new: AtomicU64,
+    ignored: AtomicU64,
+}
+
+impl Allowed {
+    fn new(most: u64) -> Self {
+        Self { most, new: AtomicU64::new(0), ignored: AtomicU64::new(0) }
+    }
+}
+
+/// What is said of a path that is not kept.
+const TOO_MANY: &str = "more paths than this device may bring in: not kept";
 
 /// A notification read by either way.
 struct Head {
@@ -67,7 +90,37 @@ struct Place {
 impl Decoder {
     /// Over this path table, with these spellings.
     pub fn new(paths: Arc<Paths>, canon: Arc<dyn Canon>) -> Arc<Self> {
-        Arc::new(Self { paths, canon, spellings: RwLock::default(), prepared: RwLock::default() })
+        Arc::new(Self { paths, canon, tables: Arc::default(), allowed: Allowed::new(u64::MAX) })
+    }
+
+    /// The same for one stream that may bring in `most` new paths. Leaves of others are bad ones, and counted.
+    pub fn limited(&self, most: u64) -> Arc<Self> {
+        let (paths, canon) = (Arc::clone(&self.paths), Arc::clone(&self.canon));
+        Arc::new(Self { paths, canon, tables: Arc::clone(&self.tables), allowed: Allowed::new(most) })
+    }
+
+    /// Leaves that were not kept because of their paths.
+    pub fn ignored(&self) -> u64 {
+        self.allowed.ignored.load(Ordering::Relaxed)
+    }
+
+    /// It may bring in as many again.
+    pub fn forgive(&self) {
+        self.allowed.new.store(0, Ordering::Relaxed);
+        self.allowed.ignored.store(0, Ordering::Relaxed);
+    }
+
+    /// The number of a path; `None` when it is one too many.
+    fn intern(&self, path: &Path) -> Option<PathId> {
+        if let Some(id) = self.paths.find(path) {
+            return Some(id);
+        }
+        if self.allowed.new.load(Ordering::Relaxed) >= self.allowed.most {
+            self.allowed.ignored.fetch_add(1, Ordering::Relaxed);
+            return None;
+        }
+        self.allowed.new.fetch_add(1, Ordering::Relaxed);
+        Some(self.paths.intern(path))
     }
 
     /// The path table.
@@ -131,7 +184,14 @@ impl Decoder {
                             let known = self.learn(prefix, Some(path))?.1?;
                             prefix_reads = true;
                             spellings = self.spellings();
-                            known
+                            match known {
+                                Ok(known) => known,
+                                Err(path) => {
+                                    batch.updates += 1;
+                                    batch.spoil(path, TOO_MANY);
+                                    continue;
+                                }
+                            }
                         }
                     };
                     batch.updates += 1;
@@ -203,7 +263,10 @@ impl Decoder {
         let start = batch.ops.len();
         for (path, value) in notification.updates {
             batch.updates += 1;
-            self.leaf(self.known(&path), value, batch);
+            match self.known(&path) {
+                Some(known) => self.leaf(known, value, batch),
+                None => batch.spoil(path, TOO_MANY),
+            }
         }
         self.close(head, notification.deletes, start, batch);
     }
@@ -253,7 +316,12 @@ impl Decoder {
             Ok(Value::Json(json)) => {
                 let path = self.paths.get(known.id);
                 let (leaves, issues) = self.canon.flatten(&path, &json);
-                batch.ops.extend(leaves.into_iter().map(|(path, value)| Op::Set(self.paths.intern(&path), value)));
+                for (path, value) in leaves {
+                    match self.intern(&path) {
+                        Some(id) => batch.ops.push(Op::Set(id, value)),
+                        None => batch.spoil(path, TOO_MANY),
+                    }
+                }
                 issues.into_iter().for_each(|(path, reason)| batch.spoil(path, reason));
             }
             Ok(value) if known.prepared.keeps.has(&value) => batch.ops.push(Op::Set(known.id, value)),
@@ -272,17 +340,17 @@ impl Decoder {
         }
     }
 
-    fn known(&self, path: &Path) -> Known {
-        self.met(path).0
+    fn known(&self, path: &Path) -> Option<Known> {
+        self.met(path).map(|(known, _)| known)
     }
 
     /// What is known of a path, and whether it was met before.
-    fn met(&self, path: &Path) -> (Known, bool) {
-        let id = self.paths.intern(path);
-        let have = self.prepared.read().unwrap_or_else(PoisonError::into_inner).get(id.index()).copied().flatten();
+    fn met(&self, path: &Path) -> Option<(Known, bool)> {
+        let id = self.intern(path)?;
+        let have = self.tables.prepared.read().unwrap_or_else(PoisonError::into_inner).get(id.index()).copied().flatten();
         let prepared = have.unwrap_or_else(|| {
             let prepared = self.canon.prepare(path);
-            let mut all = self.prepared.write().unwrap_or_else(PoisonError::into_inner);
+            let mut all = self.tables.prepared.write().unwrap_or_else(PoisonError::into_inner);
             if all.len() <= id.index() {
                 all.resize(id.index() + 1, None);
             }
@@ -291,32 +359,36 @@ impl Decoder {
             }
             prepared
         });
-        (Known { id, prepared }, have.is_some())
+        Some((Known { id, prepared }, have.is_some()))
     }
 
     fn spellings(&self) -> RwLockReadGuard<'_, Spellings> {
-        self.spellings.read().unwrap_or_else(PoisonError::into_inner)
+        self.tables.spellings.read().unwrap_or_else(PoisonError::into_inner)
     }
 
-    /// Reads a prefix, and a path below it, and remembers how they were spelled; `None` when they are no paths.
+    /// Reads a prefix, and a path below it, and remembers how they were spelled; `None` when they are no paths. The path itself
+    /// when it is one too many.
     ///
     /// A path met for the first time is not remembered: most configuration is said once, and the spellings of a thousand
     /// devices would take more room than their paths.
-    fn learn(&self, prefix: &[u8], spelling: Option<&[u8]>) -> Option<(Arc<Path>, Option<Known>)> {
+    #[allow(clippy::type_complexity)]
+    fn learn(&self, prefix: &[u8], spelling: Option<&[u8]>) -> Option<(Arc<Path>, Option<Result<Known, Path>>)> {
         let above = convert::path(&proto::Path::decode(prefix).ok()?);
         let below = match spelling {
             Some(spelling) => {
-                let (known, before) = self.met(&convert::path_below(Some(&above), &proto::Path::decode(spelling).ok()?));
-                if !before {
-                    return Some((Arc::new(above), Some(known)));
+                let path = convert::path_below(Some(&above), &proto::Path::decode(spelling).ok()?);
+                match self.met(&path) {
+                    Some((known, true)) => Some((spelling, known)),
+                    Some((known, false)) => return Some((Arc::new(above), Some(Ok(known)))),
+                    None => return Some((Arc::new(above), Some(Err(path)))),
                 }
-                Some((spelling, known))
             }
+            // Nothing is kept of it but in the table of spellings, which forgets: who makes up prefixes fills no other.
             None => None,
         };
-        let above = Arc::new(self.paths.share(&above));
-        self.spellings.write().unwrap_or_else(PoisonError::into_inner).learn(prefix, &above, below);
-        Some((above, below.map(|(_, known)| known)))
+        let above = Arc::new(if below.is_some() { self.paths.share(&above) } else { above });
+        self.tables.spellings.write().unwrap_or_else(PoisonError::into_inner).learn(prefix, &above, below);
+        Some((above, below.map(|(_, known)| Ok(known))))
     }
 }
 

@@ -36,7 +36,7 @@ impl<'a> Writer<'a> {
         // Kept for as long as the device is: as small as it gets, of the elements all paths share.
         let paths = Arc::clone(self.made.tree.paths());
         self.made.tree.fit();
-        Desired { exhaustive: self.exhaustive.iter().map(|pattern| paths.share(pattern)).collect(), ..self.made }
+        Desired { exhaustive: self.exhaustive.iter().map(|pattern| paths.pattern(pattern)).collect(), ..self.made }
     }
 
     /// Everything `body` writes comes from `origin`.

@@ -429,7 +429,8 @@ fn device_row(
                 let (glyph, word, style) = facts::stream(device.stream, theme, glyphs);
                 // A path the device refuses costs only that path: the stream is live, and says so.
                 match device.refused_paths.len() {
-                    0 => (format!("{glyph} {word}"), style),
+                    0 if device.notes.is_empty() => (format!("{glyph} {word}"), style),
+                    0 => (format!("{glyph} {word} !"), theme.warn),
                     refused => (format!("{glyph} {word} !{refused}"), theme.warn),
                 }
             }
@@ -501,6 +502,9 @@ fn preview(draw: &mut Draw<'_>, area: Rect, device: &DeviceView) {
         let next =
             device.next_try.filter(|next| *next > draw.now).map(|next| format!(", next try in {}", draw.left(next))).unwrap_or_default();
         say(draw, &format!("{} {}{next}", draw.glyphs.wrong, device.trouble), theme.bad);
+    }
+    for note in device.notes.iter().take(3) {
+        say(draw, &format!("! {note}"), theme.warn);
     }
     for problem in device.health.problems.iter().take(3) {
         say(draw, &format!("{} {problem}", draw.glyphs.wrong), theme.bad);

@@ -3,7 +3,6 @@
 use std::time::Duration;
 
 use super::*;
-use crate::path::Path;
 use proptest::prelude::*;
 
 fn path(text: &str) -> Path {
@@ -347,4 +346,74 @@ proptest! {
             }
         }
     }
+}
+
+/// A device of which one path is read by Get, and the others stream and are synced.
+fn waiting_for_a_get() -> Machine {
+    let mut m = machine(2);
+    m.step(0, Input::Tick);
+    m.step(0, Input::Connected);
+    for step in 0..2 {
+        m.step(step, Input::StreamFailed(rejected("no such path: /list/p1")));
+    }
+    assert_eq!(m.subscription(1).unwrap().1, How::Get);
+    m.step(10, Input::Message(1));
+    m.step(10, Input::Sync);
+    m.step(10, Input::Tick);
+    assert_eq!(state(&m), State::Syncing, "the Get is still on its way");
+    m
+}
+
+/// Seen under load: a Get that timed out counted as read, and everything below its path was missed.
+#[test]
+fn a_get_that_fails_is_no_answer() {
+    let timeout = || Some(Error::Timeout { device: "leaf1".into(), what: "Get".into(), seconds: 30 });
+    let mut m = waiting_for_a_get();
+    assert_eq!(m.step(30_000, Input::Got(1, timeout())), []);
+    assert_eq!((state(&m), m.wake_at()), (State::Syncing, Some(31_000)), "asked again soon");
+    assert!(m.step(31_000, Input::Tick).contains(&Action::Get(1)));
+    assert!(m.step(32_000, Input::Got(1, None)).contains(&Action::SyncDone { unsynced: false }));
+    assert_eq!((state(&m), m.unread().count()), (State::Live, 0));
+
+    let mut m = waiting_for_a_get();
+    for now in [30_000, 60_000, 90_000] {
+        assert_eq!(state(&m), State::Syncing);
+        m.step(now, Input::Got(1, timeout()));
+        m.step(now + 1000, Input::Tick);
+    }
+    assert_eq!((state(&m), m.unread().count()), (State::Live, 1), "the others need not wait for ever, and it is told which one is missing");
+    let due = m.wake_at().unwrap();
+    assert!(m.step(due, Input::Tick).contains(&Action::Get(1)));
+    assert!(m.step(due + 1, Input::Got(1, None)).contains(&Action::SyncDone { unsynced: false }));
+    assert_eq!(m.unread().count(), 0);
+    m.step(due + 40_000, Input::Tick);
+    m.step(due + 40_001, Input::Got(1, timeout()));
+    assert_eq!((state(&m), m.unread().count()), (State::Live, 0), "what was read once is only old");
+}
+
+#[test]
+fn a_device_in_the_wrong_state_refuses_no_path() {
+    let mut m = machine(3);
+    m.step(0, Input::Tick);
+    m.step(0, Input::Connected);
+    let error = Error::Rejected { device: "leaf1".into(), path: None, code: "FailedPrecondition".into(), reason: "commit pending".into() };
+    assert!(m.step(1, Input::StreamFailed(error)).contains(&Action::Close));
+    assert!(m.subscriptions().all(|(_, _, how)| how == How::OnChange) && m.report().next_try.is_some());
+}
+
+/// First values that take longer than our patience: live, and said to be incomplete until the sync comes after all.
+#[test]
+fn patience_ends_but_nothing_is_believed_to_be_whole() {
+    let mut m = machine(1);
+    m.step(0, Input::Tick);
+    m.step(0, Input::Connected);
+    let mut done = Vec::new();
+    for now in (0..=70_000).step_by(1000) {
+        done.extend(m.step(now, Input::Message(1)).into_iter().filter(|action| matches!(action, Action::SyncDone { .. })));
+        done.extend(m.step(now, Input::Tick).into_iter().filter(|action| matches!(action, Action::SyncDone { .. })));
+    }
+    assert_eq!(done, [Action::SyncDone { unsynced: true }]);
+    assert!(state(&m) == State::Live && m.report().unsynced);
+    assert!(m.step(71_000, Input::Sync).contains(&Action::SyncDone { unsynced: false }));
+    assert!(state(&m) == State::Live && !m.report().unsynced);
 }

@@ -226,3 +226,40 @@ fn a_leaf_is_one_leaf_however_its_path_is_cut() {
     assert!(ids.len() == 5 && ids.windows(2).all(|pair| pair[0] == pair[1]), "{ids:?}");
     assert_eq!(decoder.paths().len(), 1);
 }
+
+/// Both ways count the same, and what is known already is never refused.
+#[test]
+fn a_device_that_makes_up_paths_fills_its_own_measure_only() {
+    let shared = decoder();
+    let said = |n: u32| {
+        let path = Path::parse(&format!("/list/entry[id={n}]/value")).unwrap();
+        let update = proto::Update {
+            path: Some(convert::path_message(&path)),
+            val: Some(convert::value_message(&Value::Uint(n.into()))),
+            ..proto::Update::default()
+        };
+        let response =
+            Some(subscribe_response::Response::Update(proto::Notification { update: vec![update], ..proto::Notification::default() }));
+        proto::SubscribeResponse { response, ..proto::SubscribeResponse::default() }.encode_to_vec()
+    };
+    let (wild, tame) = (shared.limited(10), shared.limited(10));
+    let mut scratch = Scratch::default();
+    for round in 1..=2 {
+        let (mut fast, mut slow) = (Batch::default(), Batch::default());
+        for n in 0..1000 {
+            assert_eq!(wild.decode_usual(&said(n), &mut scratch, &mut fast), Some(Received::Notification));
+            wild.decode_any(&said(n), &mut slow).unwrap();
+        }
+        assert_eq!((fast.ops.len(), fast.bad, fast.updates), (10, 990, 1000));
+        assert_eq!(fast, slow);
+        assert!(fast.bad_leaves[0].reason.contains("more paths"));
+        assert_eq!((shared.paths().len(), wild.ignored()), (10, round * 2 * 990), "what is refused is not remembered");
+    }
+    let mut batch = Batch::default();
+    for n in 5..20 {
+        tame.decode(&said(n), &mut scratch, &mut batch).unwrap();
+    }
+    assert_eq!((batch.ops.len(), tame.ignored(), shared.paths().len()), (15, 0, 20), "others are not concerned, and known paths are free");
+    wild.forgive();
+    assert_eq!((wild.decode(&said(900), &mut scratch, &mut batch).is_ok(), wild.ignored(), batch.ops.len()), (true, 0, 16));
+}

@@ -63,6 +63,9 @@ fn headline(draw: &mut Draw<'_>, area: Rect, device: &DeviceView) {
     if !device.trouble.is_empty() {
         add(device.trouble.clone(), theme.bad);
     }
+    for note in &device.notes {
+        add(note.clone(), theme.warn);
+    }
     add(device.address.clone(), theme.text);
     // What is not protected is said in reverse wherever the address is.
     let transport = if device.transport == "TLS" { theme.dim } else { theme.armed };

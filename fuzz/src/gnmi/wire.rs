@@ -1,0 +1,1 @@
+../../../src/gnmi/wire.rs
