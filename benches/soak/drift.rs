@@ -101,17 +101,19 @@ async fn changes(devices: &[(String, String)], lines: Option<&Lines>, over: &Ato
     let path = Path::parse(LEAF).unwrap();
     // A step without a common divisor meets them all, in no order anybody could like.
     for number in (0..).map(|at: usize| at * 607 % devices.len()) {
+        tokio::task::yield_now().await;
         let Some((name, address)) = devices.get(number).filter(|_| !over.load(Ordering::SeqCst)) else { break };
         let mut target = Target::new(name.as_str(), address.as_str()).plaintext();
         target.credentials = Some(Credentials { username: LOGIN.0.into(), password: SecretString::from(LOGIN.1) });
         let client = Client::connect(&target).await.unwrap();
-        let have = client.get(std::slice::from_ref(&path), DataType::Config, Encoding::JsonIetf).await.unwrap();
+        // A spine may have none.
+        let Ok(have) = client.get(std::slice::from_ref(&path), DataType::All, Encoding::JsonIetf).await else { continue };
         let have = have.into_iter().flat_map(|said| said.updates).find_map(|(_, value)| match value.ok()? {
             Value::Str(text) => Some(text.to_string()),
             Value::Json(json) => json.as_str().map(str::to_owned),
             _ => None,
         });
-        let have = have.unwrap();
+        let Some(have) = have else { continue };
         for (text, word) in [(format!("{have} soak"), "drift +1"), (have.clone(), "drift -1")] {
             let sent = now();
             let parts = SetParts { update: vec![(path.clone(), text.into())], ..SetParts::default() };
