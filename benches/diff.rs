@@ -65,8 +65,8 @@ fn main() {
     }
     let mut catalog = Catalog::new(Rules::default());
     catalog.learn(&schema, &paths);
-    let exhaustive = [];
-    fn sides<'a>(desired: &'a Tree, observed: &'a Tree, exhaustive: &'a [Path]) -> Sides<'a> {
+    let exhaustive = Arc::default();
+    fn sides<'a>(desired: &'a Tree, observed: &'a Tree, exhaustive: &'a Arc<[Arc<Path>]>) -> Sides<'a> {
         Sides { desired, exhaustive, observed, applied: None }
     }
     let scratch = |observed: &Tree, differences: usize| {
@@ -217,7 +217,7 @@ fn fabric(schema: &Schema, catalog: &mut Catalog, paths: &Arc<Paths>) {
         .zip(&trees)
         .map(|(device, (desired, observed))| {
             let mut differ = Differ::new(Arc::clone(&device.name));
-            differ.update(catalog, &Sides { desired, exhaustive: &[], observed, applied: None });
+            differ.update(catalog, &Sides { desired, exhaustive: &Arc::default(), observed, applied: None });
             differ
         })
         .collect();

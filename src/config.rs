@@ -180,7 +180,7 @@ pub struct Limits {
 
 impl Default for Limits {
     fn default() -> Self {
-        Self { connecting: 32, waiting: 2_000_000, updates_per_second: 50_000, new_paths: 500_000, message: 64 << 20 }
+        Self { connecting: 32, waiting: 300_000, updates_per_second: 50_000, new_paths: 500_000, message: 64 << 20 }
     }
 }
 

@@ -2,6 +2,7 @@
 //!
 //! - [`target`]: whom to talk to, how protected, as whom. [`client`]: one connection and its calls. [`error`]: what went
 //!   wrong, named by what the operator can do.
+//! - [`shared`]: the one connection of a device, lent to all its calls.
 //! - [`collector`]: one connection for many devices, told apart by `prefix.target`.
 //! - [`wire`]: protobuf ↔ path and value; the fast walk over telemetry; batches of operations on a mirror.
 //! - [`canon`]: the schema's spellings for the mirror.
@@ -21,6 +22,7 @@ pub mod named;
 pub mod probe;
 pub mod session;
 pub mod set;
+pub mod shared;
 pub mod subscribe;
 pub mod target;
 #[cfg(test)]
@@ -33,4 +35,5 @@ pub use collector::Hub;
 pub use error::{CertificateProblem, Error};
 pub use session::{Control, SessionEvent, Settings};
 pub use set::{SetAnswer, SetParts};
+pub use shared::Shared;
 pub use target::{Credentials, Security, Target, Through, Tls};

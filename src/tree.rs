@@ -285,6 +285,14 @@ impl Tree {
         })
     }
 
+    /// Gives back room kept for leaves that may come: after everything came, few do.
+    pub fn fit(&mut self) {
+        self.firsts.shrink_to_fit();
+        self.chunks.shrink_to_fit();
+        self.origins.shrink_to_fit();
+        self.chunks.iter_mut().filter(|chunk| chunk.has_room()).for_each(|chunk| Arc::make_mut(chunk).fit());
+    }
+
     /// All leaves, by path number.
     pub fn iter(&self) -> impl Iterator<Item = (PathId, &Leaf)> {
         self.chunks.iter().flat_map(|chunk| chunk.rows())

@@ -7,7 +7,7 @@
 use std::fmt::Write as _;
 
 use crate::diff::change::Severity;
-use crate::engine::snapshot::{DeviceView, Snapshot, Stream};
+use crate::engine::snapshot::{DeviceView, Snapshot, Stream, StreamCounters};
 
 /// The content type of the text.
 pub const CONTENT_TYPE: &str = "text/plain; version=0.0.4; charset=utf-8";
@@ -140,6 +140,16 @@ fn streams(page: &mut Page<'_>, snapshot: &Snapshot, now: u64) {
     page.devices(snapshot, Counter, "fabric_orch_resyncs_total", "Times the stream was set up again.", |view| {
         Some(number(view.counters.resyncs))
     });
+    page.devices(snapshot, Counter, "fabric_orch_updates_ignored_total", "Updates of paths beyond what a device may bring in.", |view| {
+        Some(number(view.counters.ignored))
+    });
+    page.devices(
+        snapshot,
+        Gauge,
+        "fabric_orch_stream_notes",
+        "Flags of the device: it floods, was replaced, lost its configuration.",
+        |view| Some(number(view.notes.len())),
+    );
     page.devices(snapshot, Gauge, "fabric_orch_update_age_seconds", "Seconds since the last message of the device.", |view| {
         view.last_update.map(|last| seconds(now.saturating_sub(last)))
     });
@@ -147,6 +157,13 @@ fn streams(page: &mut Page<'_>, snapshot: &Snapshot, now: u64) {
     page.devices(snapshot, Gauge, "fabric_orch_refused_paths", "Subscribed paths the device refuses.", |view| {
         Some(number(view.refused_paths.len()))
     });
+    page.metric(Gauge, "fabric_orch_lowered_paths", "Subscribed paths not told on change, by how they are had instead.");
+    for view in &snapshot.devices {
+        let StreamCounters { sampled, polled, missing, .. } = view.counters;
+        for (how, count) in [("sampled", sampled), ("polled", polled), ("missing", missing)] {
+            page.sample("fabric_orch_lowered_paths", &[("device", &view.name), ("how", how)], number(count));
+        }
+    }
 }
 
 fn drift(page: &mut Page<'_>, snapshot: &Snapshot) {
@@ -291,7 +308,8 @@ mod tests {
         let mut live = fixture::device("leaf1");
         live.stream = Stream::Live;
         live.last_update = Some(4_000);
-        live.counters.updates = 7;
+        live.counters =
+            StreamCounters { updates: 7, dropped: 11, duplicates: 12, resyncs: 13, sampled: 14, polled: 15, missing: 16, ignored: 17 };
         live.changes = Some(Arc::default());
         live.health.bgp = Some((4, 5));
         let mut down = fixture::device("leaf\n2");
@@ -304,7 +322,19 @@ mod tests {
         assert_eq!(get("fabric_orch_streams", ",state=\"live\""), Some(1.0));
         assert_eq!(get("fabric_orch_streams", ",state=\"auth-failed\""), Some(1.0));
         assert_eq!(get("fabric_orch_streams", ",state=\"stale\""), Some(0.0));
-        assert_eq!(get("fabric_orch_updates_total", ",device=\"leaf1\""), Some(7.0));
+        for (name, labels, value) in [
+            ("updates_total", "", 7.0),
+            ("updates_dropped_total", "", 11.0),
+            ("updates_coalesced_total", "", 12.0),
+            ("resyncs_total", "", 13.0),
+            ("updates_ignored_total", "", 17.0),
+            ("stream_notes", "", 0.0),
+            ("lowered_paths", ",how=\"sampled\"", 14.0),
+            ("lowered_paths", ",how=\"polled\"", 15.0),
+            ("lowered_paths", ",how=\"missing\"", 16.0),
+        ] {
+            assert_eq!(get(&format!("fabric_orch_{name}"), &format!(",device=\"leaf1\"{labels}")), Some(value), "{name}{labels}");
+        }
         assert_eq!(get("fabric_orch_update_age_seconds", ",device=\"leaf1\""), Some(2.5));
         assert_eq!(get("fabric_orch_update_age_seconds", ",device=\"leaf\\n2\""), None, "never heard is not zero");
         assert_eq!(get("fabric_orch_drift_changes", ",device=\"leaf1\""), Some(0.0));

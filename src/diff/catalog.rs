@@ -3,6 +3,8 @@
 //! Comparing two trees meets 5,000 leaves in some 50 µs: there is no time to walk a path. So every [`PathId`] has a row of flags
 //! and the number of its list entry, in an array beside the table of paths that all devices of a fabric share.
 
+use std::sync::Arc;
+
 use rustc_hash::FxHashMap;
 
 use super::construct::is_cli;
@@ -58,7 +60,7 @@ const ORDERED: &[&str] = &["import-policy", "export-policy"];
 
 #[derive(Debug)]
 struct Entry {
-    path: Path,
+    path: Arc<Path>,
     parent: EntryId,
     /// Entries right inside it.
     children: Vec<EntryId>,
@@ -71,7 +73,7 @@ struct Entry {
 pub struct Catalog {
     facts: Vec<Fact>,
     entries: Vec<Entry>,
-    ids: FxHashMap<Path, EntryId>,
+    ids: FxHashMap<Arc<Path>, EntryId>,
     defaults: Vec<Value>,
     default_of: FxHashMap<usize, u32>,
     rules: Rules,
@@ -82,7 +84,7 @@ impl Catalog {
     pub fn new(rules: Rules) -> Self {
         Self {
             facts: Vec::new(),
-            entries: vec![Entry { path: Path::root(), parent: 0, children: Vec::new(), members: Vec::new() }],
+            entries: vec![Entry { path: Arc::default(), parent: 0, children: Vec::new(), members: Vec::new() }],
             ids: FxHashMap::default(),
             defaults: Vec::new(),
             default_of: FxHashMap::default(),
@@ -128,7 +130,7 @@ impl Catalog {
 
     /// The entry's path.
     pub fn entry_path(&self, entry: EntryId) -> Option<&Path> {
-        self.entries.get(entry as usize).filter(|_| entry != 0).map(|row| &row.path)
+        self.entries.get(entry as usize).filter(|_| entry != 0).map(|row| &*row.path)
     }
 
     /// How many entries there are, "no entry" counted.
@@ -196,12 +198,12 @@ impl Catalog {
             if elem.keys.is_empty() {
                 continue;
             }
-            let prefix = path.first(depth + 1);
+            let prefix = Arc::new(path.first(depth + 1));
             above = match self.ids.get(&prefix) {
                 Some(known) => *known,
                 None => {
                     let id = u32::try_from(self.entries.len()).unwrap_or(0);
-                    self.entries.push(Entry { path: prefix.clone(), parent: above, children: Vec::new(), members: Vec::new() });
+                    self.entries.push(Entry { path: Arc::clone(&prefix), parent: above, children: Vec::new(), members: Vec::new() });
                     if let Some(parent) = self.entries.get_mut(above as usize) {
                         parent.children.push(id);
                     }

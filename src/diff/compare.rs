@@ -67,7 +67,12 @@ pub fn device(input: &DeviceInput<'_>) -> DeviceDiff {
     let mut differ = Differ::new(Arc::clone(&input.name));
     differ.update(
         &catalog,
-        &Sides { desired: input.desired, exhaustive: input.exhaustive, observed: input.observed, applied: input.applied },
+        &Sides {
+            desired: input.desired,
+            exhaustive: &input.exhaustive.iter().cloned().map(Arc::new).collect(),
+            observed: input.observed,
+            applied: input.applied,
+        },
     );
     differ.into_diff()
 }
@@ -92,7 +97,7 @@ pub struct Sides<'a> {
     /// What intent wants.
     pub desired: &'a Tree,
     /// See [`DeviceInput::exhaustive`].
-    pub exhaustive: &'a [Path],
+    pub exhaustive: &'a Arc<[Arc<Path>]>,
     /// What the device reports.
     pub observed: &'a Tree,
     /// What was last committed.
@@ -133,7 +138,7 @@ enum Settled {
 #[derive(Debug)]
 struct Last {
     desired: Seen,
-    exhaustive: Vec<Path>,
+    exhaustive: Arc<[Arc<Path>]>,
     observed: Mark,
     applied: Option<Seen>,
 }
@@ -223,7 +228,7 @@ impl Differ {
             None => {
                 self.last = Some(Last {
                     desired: Seen::of(sides.desired),
-                    exhaustive: sides.exhaustive.to_vec(),
+                    exhaustive: Arc::clone(sides.exhaustive),
                     observed: sides.observed.mark(),
                     applied: sides.applied.map(Seen::of),
                 });
@@ -396,7 +401,9 @@ impl Last {
             (None, None) => true,
             _ => false,
         };
-        applied && self.desired.still(sides.desired) && self.exhaustive == sides.exhaustive
+        applied
+            && self.desired.still(sides.desired)
+            && (Arc::ptr_eq(&self.exhaustive, sides.exhaustive) || self.exhaustive == *sides.exhaustive)
     }
 }
 

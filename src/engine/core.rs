@@ -30,6 +30,7 @@ use crate::intent;
 use crate::netbox;
 use crate::path::Path;
 use crate::plan::model::Plan;
+use crate::store::drift::Drift;
 use crate::store::{Store, now};
 use crate::tree::{Paths, Tree};
 use crate::yang::Schema;
@@ -64,6 +65,17 @@ const BURST: usize = 512;
 fn window(devices: usize) -> u32 {
     const ALL: usize = 512 << 20;
     u32::try_from((ALL / devices.max(1)).clamp(256 << 10, 2 << 20)).unwrap_or(2 << 20)
+}
+
+/// What a comparison found.
+#[derive(Default)]
+struct News {
+    /// Differences that came, for the journal.
+    appeared: Vec<Drift>,
+    /// Device and path of those that went.
+    cleared: Vec<(String, String)>,
+    /// Whether there is something to show at once.
+    told: bool,
 }
 
 /// Everything the loop knows.
@@ -229,7 +241,13 @@ impl Core {
             }
             self.disarm_in_time();
             if self.frame().is_some_and(|at| at <= Instant::now()) {
-                self.reconcile().await;
+                let news = self.compare();
+                if self.options.follow && news.told {
+                    // Somebody waits for what drifted; the journal and the plan of a large fabric take their time.
+                    self.show();
+                    self.touch();
+                }
+                self.settle(news).await;
                 self.show();
             }
         }
@@ -428,6 +446,7 @@ impl Core {
             }
             SessionEvent::SyncDone(done) => {
                 let gone = device.observed.sweep(|path| !line::is_cli(path) && done.sweeps(path));
+                device.observed.fit();
                 tracing::debug!(device = %name, gone, leaves = device.observed.len(), "synced");
                 device.synced(&done);
                 self.replan = true;
@@ -704,7 +723,9 @@ impl Core {
         gnmi.gate = Some(Arc::clone(&self.gate));
         gnmi.max_message = settings.limits.message;
         gnmi.window = window(devices);
-        let line = Arc::new(Line::new(Arc::clone(&name), gnmi.clone(), target, Arc::clone(&self.decoder), self.events.clone()));
+        let shared = crate::gnmi::Shared::default();
+        let line =
+            Arc::new(Line::new(Arc::clone(&name), gnmi.clone(), shared.clone(), target, Arc::clone(&self.decoder), self.events.clone()));
         let subscriptions = subscriptions::wanted(self.options.telemetry, self.options.follow, settings.timing.sample)
             .into_iter()
             .map(|wanted| match wanted.follow {
@@ -714,6 +735,7 @@ impl Core {
             .collect();
         let mut session = crate::gnmi::Settings::new(gnmi, subscriptions);
         session.limits.silence = settings.timing.stale;
+        session.shared = shared;
         (session.limits.backoff_first, session.limits.backoff_most) = (settings.timing.retry, settings.timing.retry_most);
         session.budget = Arc::clone(&self.budget);
         session.updates_per_second = settings.limits.updates_per_second;
@@ -969,8 +991,15 @@ impl Core {
     // ---- what is worked out ----
 
     /// Compares what moved, plans anew when that changed anything.
+    /// Brings differences, journal and plan up to date.
     async fn reconcile(&mut self) {
-        let mut drift = (Vec::new(), Vec::new());
+        let news = self.compare();
+        self.settle(news).await;
+    }
+
+    /// Compares what moved, and says what that changed.
+    fn compare(&mut self) -> News {
+        let mut news = News::default();
         let mut said = Vec::new();
         self.catalog.learn(&self.schema, &self.paths);
         for device in self.devices.values_mut() {
@@ -984,24 +1013,31 @@ impl Core {
                     said.extend(reconcile::words(device.name(), &moved));
                     let by =
                         device.view.as_ref().and_then(|view| view.changed.as_ref()).map(|change| change.user.clone()).unwrap_or_default();
-                    drift.0.extend(moved.appeared.iter().map(|change| reconcile::event(change, &by)));
+                    news.appeared.extend(moved.appeared.iter().map(|change| reconcile::event(change, &by)));
                 }
                 if device.comparable() {
                     said.extend(device.returned().map(|(severity, text)| (Arc::clone(device.name()), severity, text)));
                 }
-                drift.1.extend(moved.cleared.iter().map(|key| (key.device.to_string(), key.path.to_string())));
+                news.cleared.extend(moved.cleared.iter().map(|key| (key.device.to_string(), key.path.to_string())));
             }
             device.derive();
         }
+        news.told = !said.is_empty();
         for (name, severity, text) in said {
             self.happen(&name, severity, text);
         }
+        news
+    }
+
+    /// Writes what drifted to the journal, and plans.
+    async fn settle(&mut self, news: News) {
+        let News { appeared, cleared, .. } = news;
         if self.options.record
-            && (!drift.0.is_empty() || !drift.1.is_empty())
+            && (!appeared.is_empty() || !cleared.is_empty())
             && let Ok(store) = self.store.clone()
         {
             let fabric = Arc::clone(&self.settings.fabric);
-            if let Err(error) = commit::db(&store, move |store| store.drifted(&fabric, &drift.0, &drift.1)).await {
+            if let Err(error) = commit::db(&store, move |store| store.drifted(&fabric, &appeared, &cleared)).await {
                 tracing::error!(%error, "drift not recorded");
             }
         }

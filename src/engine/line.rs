@@ -1,4 +1,4 @@
-//! The calls to one device: connected when needed, kept, logged, answers made canonical. Shared by the command-line reader, the
+//! The calls to one device, over the connection of its stream or, while that has none, one of their own; logged, answers made canonical. Shared by the command-line reader, the
 //! commit runner and whoever asks for a Get. Decides nothing.
 
 use std::collections::BTreeMap;
@@ -27,6 +27,8 @@ pub struct Line {
     pub name: Arc<str>,
     target: gnmi::Target,
     whom: Whom,
+    session: gnmi::Shared,
+    /// One of our own, for as long as the session has none that works.
     client: Mutex<Option<Client>>,
     decoder: Arc<Decoder>,
     events: mpsc::Sender<Event>,
@@ -77,10 +79,11 @@ pub fn target(name: &str, address: &str, settings: &config::Target, timing: &con
 }
 
 impl Line {
-    /// Calls to `target`; nothing is connected yet.
+    /// Calls to `target`, whose session lends its connection to `session`; nothing is connected yet.
     pub fn new(
         name: Arc<str>,
         target: gnmi::Target,
+        session: gnmi::Shared,
         settings: &config::Target,
         decoder: Arc<Decoder>,
         events: mpsc::Sender<Event>,
@@ -91,11 +94,15 @@ impl Line {
             security: settings.security.clone(),
             target: target.through.as_ref().map(|through| through.name.clone()),
         };
-        Self { name, target, whom, client: Mutex::new(None), decoder, events }
+        Self { name, target, whom, session, client: Mutex::new(None), decoder, events }
     }
 
     async fn client(&self) -> Result<Client, gnmi::Error> {
         let mut slot = self.client.lock().await;
+        if let Some(client) = self.session.client() {
+            *slot = None;
+            return Ok(client);
+        }
         if let Some(client) = slot.as_ref().filter(|client| client.alive()) {
             return Ok(client.clone());
         }
@@ -110,7 +117,10 @@ impl Line {
             result,
             Err(gnmi::Error::Unreachable { .. } | gnmi::Error::Broken { .. } | gnmi::Error::Timeout { .. } | gnmi::Error::Unknown { .. })
         ) {
-            self.client.lock().await.take();
+            // While there is one of our own, it is the one that was used.
+            if self.client.lock().await.take().is_none() {
+                self.session.doubt();
+            }
         }
         result
     }

@@ -171,11 +171,13 @@ pub(super) fn plan(core: &Core, staged: Option<&BTreeSet<ChangeKey>>, made: u64)
 
 /// A plan that says what the one before says keeps its hash, so that what was reviewed can be committed.
 pub(super) fn keep(before: &Arc<Plan>, make: impl Fn(u64) -> Plan) -> Arc<Plan> {
-    let same = make(before.made);
-    if same.hash == before.hash {
+    let mut plan = make(before.made);
+    if plan.hash == before.hash {
         return Arc::clone(before);
     }
-    Arc::new(make(now()))
+    plan.made = now();
+    plan.hash = plan::json::hash(&plan);
+    Arc::new(plan)
 }
 
 /// Whether a device is to be mapped again: an edit reaches it, or what is wrong with intent says something else of it.

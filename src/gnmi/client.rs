@@ -84,6 +84,9 @@ pub struct Client {
 #[derive(Debug)]
 pub struct Answers {
     stream: Streaming<Bytes>,
+    /// The last one. As long as it is held the stream cannot go on in the buffer it is part of, which has the size of the
+    /// largest burst there was; it takes a new one, of the size of what comes.
+    last: Bytes,
     expected: Option<String>,
 }
 
@@ -94,6 +97,7 @@ impl Answers {
     /// The status it ended with; DATA_LOSS when an answer is of another target.
     pub async fn message(&mut self) -> Result<Option<Bytes>, Status> {
         let message = self.stream.message().await?;
+        self.last = message.clone().unwrap_or_default();
         match (message, &self.expected) {
             (Some(bytes), Some(expected)) => collector::opened(bytes, expected).map(Some).map_err(collector::misdirected),
             (message, _) => Ok(message),
@@ -239,7 +243,7 @@ impl Client {
             }
             Ok(Err(status)) => Err(self.past_collector(
                 sent,
-                set::failure(&target.name, &self.inner.wired.address, parts, &status, sent, self.inner.wired.trouble.take()),
+                set::failure(&target.name, &self.inner.wired.address, parts, &status, sent, self.inner.wired.trouble.said()),
             )),
             Err(_) => {
                 let (device, reason) = (target.name.clone(), format!("no answer within {} s", target.set_timeout.as_secs()));
@@ -291,14 +295,16 @@ impl Client {
         let request = self.request(requests, "Subscribe");
         grpc.ready().await.map_err(|error| Status::from_error(error.into()))?;
         let codec = RawAnswers::<proto::SubscribeRequest>::default();
-        grpc.streaming(request, PathAndQuery::from_static("/gnmi.gNMI/Subscribe"), codec)
-            .await
-            .map(|stream| Answers { stream: stream.into_inner(), expected })
+        grpc.streaming(request, PathAndQuery::from_static("/gnmi.gNMI/Subscribe"), codec).await.map(|stream| Answers {
+            stream: stream.into_inner(),
+            last: Bytes::new(),
+            expected,
+        })
     }
 
     /// What a status of call `what` means, with what the connection said.
     pub fn error(&self, what: &str, status: &Status) -> Error {
-        let trouble = self.inner.wired.trouble.take();
+        let trouble = self.inner.wired.trouble.said();
         let trouble = trouble.map(|trouble| if self.addressed().is_some() { trouble.of(&self.inner.target.name) } else { trouble });
         self.at_collector(Error::from_status(&self.inner.target.name, what, status, trouble, self.inner.target.max_message))
     }

@@ -38,8 +38,6 @@ const TCP_KEEPALIVE_RETRIES: u32 = 3;
 pub(crate) struct Trouble {
     said: Mutex<Option<Error>>,
     gone: AtomicBool,
-    /// Many use the connection: all of them are told.
-    shared: bool,
 }
 
 impl Trouble {
@@ -47,10 +45,14 @@ impl Trouble {
         *self.said.lock().unwrap_or_else(PoisonError::into_inner) = Some(error);
     }
 
-    /// What it said; forgotten then, unless others want to hear it too.
-    pub(crate) fn take(&self) -> Option<Error> {
-        let mut said = self.said.lock().unwrap_or_else(PoisonError::into_inner);
-        if self.shared { said.clone() } else { said.take() }
+    /// What it said. Many use the connection and all of them are told, until it stands again.
+    pub(crate) fn said(&self) -> Option<Error> {
+        self.said.lock().unwrap_or_else(PoisonError::into_inner).clone()
+    }
+
+    fn forget(&self) {
+        *self.said.lock().unwrap_or_else(PoisonError::into_inner) = None;
+        self.gone.store(false, Ordering::SeqCst);
     }
 }
 
@@ -70,7 +72,7 @@ impl Wired {
     /// Connects now. `window`: room of all streams together, bytes. `once`: it is not dialled again after it broke; who shares
     /// it gets a new one.
     pub(crate) async fn connect(target: &Target, window: u32, once: bool) -> Result<Self, Error> {
-        let trouble = Arc::new(Trouble { shared: once, ..Trouble::default() });
+        let trouble = Arc::new(Trouble::default());
         let dialer = Dialer::new(target, Arc::clone(&trouble))?;
         let (address, origin) = (dialer.address().to_owned(), dialer.origin());
         let endpoint = Endpoint::from(dialer.uri())
@@ -90,7 +92,7 @@ impl Wired {
             }
         });
         let channel = endpoint.connect_with_connector(connector).await.map_err(|error| {
-            trouble.take().unwrap_or_else(|| Error::Unreachable {
+            trouble.said().unwrap_or_else(|| Error::Unreachable {
                 device: target.name.clone(),
                 address: address.clone(),
                 reason: std::error::Error::source(&error).map_or_else(|| error.to_string(), ToString::to_string),
@@ -211,7 +213,7 @@ impl Dialer {
                 Box::new(tls.map_err(|error| self.tls_error(&error, true))?)
             }
         };
-        self.trouble.gone.store(false, Ordering::SeqCst);
+        self.trouble.forget();
         Ok(Watched { io, dialer: self.clone(), heard: false, peer })
     }
 

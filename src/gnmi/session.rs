@@ -26,6 +26,7 @@ use self::queue::Queue;
 use self::state::Machine;
 use super::client::{Answers, Client, DataType, Encoding};
 use super::error::Error;
+use super::shared::Shared;
 use super::subscribe::subscribe_request;
 use super::target::Target;
 use super::wire::batch::Batch;
@@ -48,6 +49,8 @@ pub struct Settings {
     pub encoding: Encoding,
     /// Operations that may wait for a slow receiver.
     pub queue: usize,
+    /// Where its connection is lent to other calls.
+    pub shared: Shared,
     /// Operations that may wait in all sessions together.
     pub budget: Arc<Budget>,
     /// Updates a second, over some seconds, that are read of a device that is live; more make it a flood, and it is read
@@ -69,6 +72,7 @@ impl Settings {
             budget: Budget::new(usize::MAX),
             updates_per_second: 0,
             new_paths: u64::MAX,
+            shared: Shared::default(),
         }
     }
 }
@@ -217,6 +221,7 @@ pub async fn run(settings: Settings, decoder: Arc<Decoder>, events: mpsc::Sender
                 task.connecting = None;
                 match connected {
                     Ok(client) => {
+                        task.shared.lend(Some(client.clone()));
                         task.client = Some(client);
                         task.feed(Input::Connected);
                     }
@@ -253,6 +258,7 @@ async fn next(stream: &mut Option<Answers>) -> Result<Option<Bytes>, Status> {
 
 struct Task {
     target: Target,
+    shared: Shared,
     encoding: Encoding,
     decoder: Arc<Decoder>,
     machine: Machine,
@@ -287,6 +293,7 @@ impl Task {
         Self {
             machine: Machine::new(settings.target.name.clone(), settings.subscriptions, settings.limits, seed),
             target: settings.target,
+            shared: settings.shared,
             encoding: settings.encoding,
             decoder: decoder.limited(settings.new_paths),
             started: Instant::now(),
@@ -431,6 +438,7 @@ impl Task {
     fn close(&mut self) {
         self.close_stream();
         self.connecting = None;
+        self.shared.lend(None);
         self.client = None;
         self.gets.clear();
     }
@@ -556,6 +564,12 @@ impl Task {
         if self.queue.is_empty() && self.tell_at.is_none() && self.counters != self.told {
             self.tell_at = Some(Instant::now());
         }
+    }
+}
+
+impl Drop for Task {
+    fn drop(&mut self) {
+        self.shared.lend(None);
     }
 }
 

@@ -50,7 +50,7 @@ pub struct Desired {
     /// reaches it. A pattern that ends at a list entry (its last element has keys) claims whole entries of which nothing is
     /// desired, and no single leaf of an entry that is; a pattern that ends at a leaf claims that leaf. Key values may end in
     /// `*` (`Vlan*`). What EOS keeps by itself (VLAN 1, tables) and what we are reached by is for the diff to except.
-    pub exhaustive: Vec<Path>,
+    pub exhaustive: Arc<[Arc<Path>]>,
     /// VRFs management runs in, the default one not among them: never to be deleted, whatever `exhaustive` says.
     pub management_vrfs: Vec<String>,
     /// Below these nothing is repaired now: interfaces a person is at work on.
@@ -66,7 +66,7 @@ impl Desired {
     pub fn nothing(paths: &Arc<Paths>) -> Self {
         Self {
             tree: Tree::new(Arc::clone(paths)),
-            exhaustive: Vec::new(),
+            exhaustive: Arc::default(),
             management_vrfs: Vec::new(),
             held: Vec::new(),
             findings: Vec::new(),
@@ -119,8 +119,6 @@ pub fn desired(fabric: &Fabric, schema: &Schema, device: &str, paths: &Arc<Paths
     routes::map(&scope, &mut writer);
     own::map(&scope, &mut writer);
     let mut made = writer.finish();
-    // Kept for as long as the device is: of the elements all paths share.
-    made.exhaustive.iter_mut().for_each(|pattern| *pattern = paths.share(pattern));
     made.management_vrfs = own::management_vrfs(&scope);
     made.maintenance = settings.maintenance;
     made.findings.extend(fabric.findings.iter().filter(|finding| finding.device.as_ref() == Some(&device.name)).cloned());

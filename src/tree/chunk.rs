@@ -67,6 +67,17 @@ impl Chunk {
         self.leaves.remove(index)
     }
 
+    /// Gives back room that was kept for more leaves.
+    pub(super) fn fit(&mut self) {
+        self.ids.shrink_to_fit();
+        self.leaves.shrink_to_fit();
+    }
+
+    /// Whether there is room for more leaves.
+    pub(super) fn has_room(&self) -> bool {
+        self.leaves.capacity() > self.leaves.len()
+    }
+
     /// Takes the right half out.
     pub(super) fn split(&mut self) -> Self {
         let half = self.ids.len() / 2;

@@ -1,8 +1,9 @@
 //! Interned paths: one number for one path, in all trees of a fabric.
 
+use std::hash::{Hash as _, Hasher as _};
 use std::sync::{Arc, PoisonError, RwLock};
 
-use rustc_hash::{FxHashMap, FxHashSet};
+use rustc_hash::{FxHashSet, FxHasher};
 
 use crate::path::{Elem, Path};
 
@@ -30,13 +31,63 @@ pub struct Paths {
 
 #[derive(Debug, Default)]
 struct Interned {
-    ids: FxHashMap<Arc<Path>, PathId>,
     paths: Vec<Arc<Path>>,
+    /// Where the paths are found: the number of a path + 1, at the place its hash says or after it; 0 is nobody. Four bytes a
+    /// place, because a fabric of a thousand devices has some 300,000 paths.
+    places: Vec<u32>,
     /// One of each element there is: paths differ in few.
     elems: FxHashSet<Elem>,
+    patterns: FxHashSet<Arc<Path>>,
+}
+
+fn hash(path: &Path) -> u64 {
+    let mut hasher = FxHasher::default();
+    path.hash(&mut hasher);
+    hasher.finish()
 }
 
 impl Interned {
+    /// The places a path may be at, in order; there always is an empty one among them.
+    fn probe(&self, path: &Path) -> impl Iterator<Item = usize> + use<> {
+        let mask = self.places.len().saturating_sub(1);
+        // The high bits of this hash are the good ones.
+        #[allow(clippy::cast_possible_truncation)]
+        let first = (hash(path) >> 32) as usize;
+        (0..self.places.len()).map(move |step| first.wrapping_add(step) & mask)
+    }
+
+    fn find(&self, path: &Path) -> Option<PathId> {
+        for place in self.probe(path) {
+            let number = self.places.get(place)?.checked_sub(1)?;
+            if self.paths.get(number as usize).is_some_and(|have| **have == *path) {
+                return Some(PathId(number));
+            }
+        }
+        None
+    }
+
+    /// Adds a path that is not there.
+    fn add(&mut self, path: Arc<Path>) -> PathId {
+        let id = PathId(u32::try_from(self.paths.len()).unwrap_or(u32::MAX));
+        self.paths.push(path);
+        // At most three quarters full.
+        if self.paths.len() * 4 > self.places.len() * 3 {
+            self.places = vec![0; (self.places.len() * 2).max(64)];
+            (0..self.paths.len()).for_each(|index| self.place(PathId::from_index(index)));
+        } else {
+            self.place(id);
+        }
+        id
+    }
+
+    fn place(&mut self, id: PathId) {
+        let Some(path) = self.paths.get(id.index()).cloned() else { return };
+        let free = self.probe(&path).find(|place| self.places.get(*place) == Some(&0));
+        if let Some(slot) = free.and_then(|place| self.places.get_mut(place)) {
+            *slot = id.0.saturating_add(1);
+        }
+    }
+
     /// The same path of shared elements, as small as it gets.
     fn shared(&mut self, path: &Path) -> Path {
         let elems = path.elems.iter().map(|elem| match self.elems.get(elem) {
@@ -62,14 +113,22 @@ impl Paths {
             return id;
         }
         let mut inner = self.inner.write().unwrap_or_else(PoisonError::into_inner);
-        if let Some(id) = inner.ids.get(path) {
-            return *id;
+        if let Some(id) = inner.find(path) {
+            return id;
         }
-        let id = PathId(u32::try_from(inner.paths.len()).unwrap_or(u32::MAX));
         let path = Arc::new(inner.shared(path));
-        inner.paths.push(Arc::clone(&path));
-        inner.ids.insert(path, id);
-        id
+        inner.add(path)
+    }
+
+    /// The same pattern, one for all who have it: devices of one make are ours in the same places.
+    pub fn pattern(&self, pattern: &Path) -> Arc<Path> {
+        let mut inner = self.inner.write().unwrap_or_else(PoisonError::into_inner);
+        if let Some(have) = inner.patterns.get(pattern) {
+            return Arc::clone(have);
+        }
+        let pattern = Arc::new(inner.shared(pattern));
+        inner.patterns.insert(Arc::clone(&pattern));
+        pattern
     }
 
     /// The same path, of elements that all paths here share; it gets no number.
@@ -79,7 +138,7 @@ impl Paths {
 
     /// The number of `path` if it has one.
     pub fn find(&self, path: &Path) -> Option<PathId> {
-        self.inner.read().unwrap_or_else(PoisonError::into_inner).ids.get(path).copied()
+        self.inner.read().unwrap_or_else(PoisonError::into_inner).find(path)
     }
 
     /// The path of a number that this table gave.
@@ -116,6 +175,12 @@ mod tests {
             }
         }
         assert_eq!(paths.len(), 150);
+        for (index, path) in paths.with(<[_]>::to_vec).iter().enumerate() {
+            assert_eq!(paths.find(path), Some(PathId::from_index(index)));
+            assert_eq!(paths.intern(path), PathId::from_index(index));
+        }
+        assert_eq!(paths.find(&Path::root()), None);
+        assert_eq!(Paths::new().find(&Path::root()), None);
         let inner = paths.inner.read().unwrap();
         assert_eq!(inner.elems.len(), 50 + 6, "the neighbors, and bgp, neighbors, state and the three leaves");
     }

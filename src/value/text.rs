@@ -15,12 +15,31 @@ pub const SHORT: usize = 22;
 pub struct Text(Kept);
 
 /// Each text has one form, so that forms can be compared.
-#[derive(Clone, PartialEq, Eq)]
+#[derive(Clone, Eq)]
 enum Kept {
     /// Length, and bytes of UTF-8 with zeros behind.
     Short(u8, [u8; SHORT]),
     /// More than [`SHORT`] bytes.
     Long(Arc<str>),
+}
+
+/// Short texts as three words: telemetry compares every text that comes with the one that was there, and a call to compare
+/// 22 bytes costs more than comparing them.
+#[inline]
+fn words(bytes: &[u8; SHORT]) -> (u64, u64, u64) {
+    let word = |from: usize| bytes.get(from..from + 8).and_then(|part| part.try_into().ok()).map_or(0, u64::from_ne_bytes);
+    (word(0), word(8), word(SHORT - 8))
+}
+
+impl PartialEq for Kept {
+    #[inline]
+    fn eq(&self, other: &Self) -> bool {
+        match (self, other) {
+            (Self::Short(a, this), Self::Short(b, that)) => a == b && words(this) == words(that),
+            (Self::Long(this), Self::Long(that)) => this == that,
+            _ => false,
+        }
+    }
 }
 
 impl Text {

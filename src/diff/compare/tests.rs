@@ -164,7 +164,7 @@ fn incremental_is_from_scratch() {
     let mut observed = desired.clone();
     let mut catalog = Catalog::new(Rules::default());
     let mut differ = Differ::new(Arc::from("leaf"));
-    let exhaustive = [path(VLANS)];
+    let exhaustive = Arc::from([Arc::new(path(VLANS))]);
     let steps: Vec<(String, Option<Value>)> = vec![
         (format!("{VLANS}[vlan-id=78]/config/name"), Some("x".into())),
         (format!("{VLANS}[vlan-id=79]/config/vlan-id"), Some(Value::Uint(79))),

@@ -130,15 +130,16 @@ impl Batch {
             }
         };
         let mut ops = self.ops.into_iter().peekable();
-        while let Some(op) = ops.next() {
+        loop {
+            // The usual run of values in one go, and no other iterator around it: this is where telemetry spends its time.
+            let run = std::iter::from_fn(|| match ops.next_if(|op| matches!(op, Op::Set(..))) {
+                Some(Op::Set(id, value)) => Some((id, value)),
+                _ => None,
+            });
+            tree.set_all(run, received, &mut wrote);
+            let Some(op) = ops.next() else { break };
             match op {
-                Op::Set(id, value) => {
-                    let more = std::iter::from_fn(|| match ops.next_if(|op| matches!(op, Op::Set(..))) {
-                        Some(Op::Set(id, value)) => Some((id, value)),
-                        _ => None,
-                    });
-                    tree.set_all(std::iter::once((id, value)).chain(more), received, &mut wrote);
-                }
+                Op::Set(id, value) => tree.set_all(std::iter::once((id, value)), received, &mut wrote),
                 Op::Delete(path) => {
                     let mut patterns = vec![path];
                     while let Some(Op::Delete(path)) = ops.next_if(|op| matches!(op, Op::Delete(_))) {

@@ -7,7 +7,14 @@ use std::sync::atomic::{AtomicBool, Ordering};
 use bytes::{Buf as _, Bytes};
 use prost::Message;
 use tonic::Status;
-use tonic::codec::{Codec, DecodeBuf, Decoder, EncodeBuf, Encoder};
+use tonic::codec::{BufferSettings, Codec, DecodeBuf, Decoder, EncodeBuf, Encoder};
+
+/// Room a stream begins with for what it sends and for what it receives; both grow with their messages. A console holds a
+/// thousand streams, each with one request, and most of the time without a message in the making.
+const SENDS: usize = 512;
+const RECEIVES: usize = 4 * 1024;
+/// tonic's own: what may be collected before it is sent.
+const YIELD_AT: usize = 32 * 1024;
 
 /// Writes prost messages of type `Out`, hands out answers as bytes without looking at them.
 #[derive(Debug)]
@@ -82,6 +89,10 @@ impl<Out: Message> Encoder for Write<Out> {
         }
         Ok(())
     }
+
+    fn buffer_settings(&self) -> BufferSettings {
+        BufferSettings::new(SENDS, YIELD_AT)
+    }
 }
 
 /// Reads prost messages.
@@ -108,5 +119,9 @@ impl Decoder for ReadRaw {
     fn decode(&mut self, buffer: &mut DecodeBuf<'_>) -> Result<Option<Bytes>, Status> {
         let length = buffer.remaining();
         Ok(Some(buffer.copy_to_bytes(length)))
+    }
+
+    fn buffer_settings(&self) -> BufferSettings {
+        BufferSettings::new(RECEIVES, YIELD_AT)
     }
 }

@@ -17,9 +17,9 @@ use super::canon::Prepared;
 use crate::path::Path;
 use crate::tree::PathId;
 
-/// Bytes of spellings remembered before the memory of them starts anew: some 800,000 paths, when a fabric has 30,000. A device that
-/// makes up paths costs speed then, and not memory.
-const BYTES_KEPT: usize = 96 * 1024 * 1024;
+/// Bytes of spellings remembered before the memory of them starts anew: some 300,000 paths, when a fabric of ten devices has
+/// 30,000. A device that makes up paths costs speed then, and not memory.
+const BYTES_KEPT: usize = 40 * 1024 * 1024;
 
 /// What is known of a path once its spelling is.
 #[derive(Clone, Copy, Debug, PartialEq)]

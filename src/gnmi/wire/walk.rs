@@ -165,6 +165,7 @@ impl Decoder {
         let mut deletes: Vec<&[u8]> = Vec::new();
         let mut spellings = self.spellings();
         let mut below = None;
+        let mut prefix_reads = false;
         let mut fields = Fields::new(bytes);
         while let Some(field) = fields.next()? {
             match field {
@@ -181,6 +182,7 @@ impl Decoder {
                             below = None;
                             drop(spellings);
                             let known = self.learn(prefix, Some(path))?.1?;
+                            prefix_reads = true;
                             spellings = self.spellings();
                             match known {
                                 Ok(known) => known,
@@ -212,7 +214,7 @@ impl Decoder {
             }
         }
         let known = below.or_else(|| spellings.below(prefix.unwrap_or_default(), &mut scratch.guess));
-        if let (Some(_), true) = (known, deletes.is_empty() && !atomic) {
+        if (known.is_some() || prefix_reads) && deletes.is_empty() && !atomic {
             // The usual end of a notification: its leaves are all it says.
             batch.device_time = batch.device_time.max(timestamp);
             batch.duplicates += duplicates;
@@ -339,6 +341,11 @@ impl Decoder {
     }
 
     fn known(&self, path: &Path) -> Option<Known> {
+        self.met(path).map(|(known, _)| known)
+    }
+
+    /// What is known of a path, and whether it was met before.
+    fn met(&self, path: &Path) -> Option<(Known, bool)> {
         let id = self.intern(path)?;
         let have = self.tables.prepared.read().unwrap_or_else(PoisonError::into_inner).get(id.index()).copied().flatten();
         let prepared = have.unwrap_or_else(|| {
@@ -352,7 +359,7 @@ impl Decoder {
             }
             prepared
         });
-        Some(Known { id, prepared })
+        Some((Known { id, prepared }, have.is_some()))
     }
 
     fn spellings(&self) -> RwLockReadGuard<'_, Spellings> {
@@ -361,14 +368,18 @@ impl Decoder {
 
     /// Reads a prefix, and a path below it, and remembers how they were spelled; `None` when they are no paths. The path itself
     /// when it is one too many.
+    ///
+    /// A path met for the first time is not remembered: most configuration is said once, and the spellings of a thousand
+    /// devices would take more room than their paths.
     #[allow(clippy::type_complexity)]
     fn learn(&self, prefix: &[u8], spelling: Option<&[u8]>) -> Option<(Arc<Path>, Option<Result<Known, Path>>)> {
         let above = convert::path(&proto::Path::decode(prefix).ok()?);
         let below = match spelling {
             Some(spelling) => {
                 let path = convert::path_below(Some(&above), &proto::Path::decode(spelling).ok()?);
-                match self.known(&path) {
-                    Some(known) => Some((spelling, known)),
+                match self.met(&path) {
+                    Some((known, true)) => Some((spelling, known)),
+                    Some((known, false)) => return Some((Arc::new(above), Some(Ok(known)))),
                     None => return Some((Arc::new(above), Some(Err(path)))),
                 }
             }

@@ -22,16 +22,29 @@ pub(super) struct Writer<'a> {
     places: FxHashMap<String, Vec<Elem>>,
     origin: Arc<Origin>,
     made: Desired,
+    exhaustive: Vec<Path>,
 }
 
 impl<'a> Writer<'a> {
     pub(super) fn new(schema: &'a Schema, paths: &Arc<Paths>, device: &Device) -> Self {
         let made = Desired::nothing(paths);
-        Self { schema, device: Arc::clone(&device.name), path: Path::root(), nodes: Vec::new(), places: FxHashMap::default(), origin: Arc::clone(&device.origin), made }
+        Self {
+            schema,
+            device: Arc::clone(&device.name),
+            path: Path::root(),
+            nodes: Vec::new(),
+            places: FxHashMap::default(),
+            origin: Arc::clone(&device.origin),
+            made,
+            exhaustive: Vec::new(),
+        }
     }
 
-    pub(super) fn finish(self) -> Desired {
-        self.made
+    pub(super) fn finish(mut self) -> Desired {
+        // Kept for as long as the device is: as small as it gets, of the elements all paths share.
+        let paths = Arc::clone(self.made.tree.paths());
+        self.made.tree.fit();
+        Desired { exhaustive: self.exhaustive.iter().map(|pattern| paths.pattern(pattern)).collect(), ..self.made }
     }
 
     /// Everything `body` writes comes from `origin`.
@@ -134,7 +147,7 @@ impl<'a> Writer<'a> {
 
     /// Claims what the text stands for; see [`Desired::exhaustive`].
     pub(super) fn own(&mut self, pattern: Path) {
-        self.made.exhaustive.push(pattern);
+        self.exhaustive.push(pattern);
     }
 
     /// Claims places below the present one.
@@ -142,14 +155,14 @@ impl<'a> Writer<'a> {
         for place in places {
             let mut pattern = self.path.clone();
             pattern.elems.extend(place.split('/').map(Elem::new));
-            self.made.exhaustive.push(pattern);
+            self.exhaustive.push(pattern);
         }
     }
 
     /// Claims all entries of a list below the present place.
     pub(super) fn own_entries(&mut self, place: &str, keys: &[(&str, &str)]) {
         let pattern = self.entry(place, keys, |w| w.path.clone());
-        self.made.exhaustive.push(pattern);
+        self.exhaustive.push(pattern);
     }
 
     /// Nothing below the present place is repaired now.

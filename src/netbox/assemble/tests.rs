@@ -533,9 +533,9 @@ fn every_leaf_knows_its_object() {
 fn exhaustive_patterns_are_in_the_model() {
     let fabric = recorded_fabric();
     for name in ["leaf1", "leaf7", "spine1"] {
-        for pattern in mapped(&fabric, name).exhaustive {
+        for pattern in &*mapped(&fabric, name).exhaustive {
             if pattern.origin.is_none() {
-                let mut plain = pattern.clone();
+                let mut plain = Path::clone(pattern);
                 // `Vlan*` is for matching; the model checks what it stands for.
                 plain.elems.iter_mut().flat_map(|elem| &mut elem.keys).for_each(|(_, value)| {
                     if value.ends_with('*') {

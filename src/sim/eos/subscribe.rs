@@ -5,6 +5,7 @@ use std::time::Duration;
 
 use bytes::Bytes;
 use prost::Message as _;
+use tokio::sync::broadcast::Receiver;
 use tokio::sync::broadcast::error::RecvError;
 use tokio::sync::mpsc::Sender;
 use tokio::time::Instant;
@@ -104,7 +105,7 @@ pub async fn run(
         }
         Mode::Stream => {
             if let Some(how) = fabric.options.pre_encoded {
-                return stream.repeat(how).await;
+                return stream.repeat(how, &plan, &mut changes).await;
             }
             let start = Instant::now();
             let mut due: Vec<(Instant, usize, bool)> = Vec::new();
@@ -225,8 +226,8 @@ impl Stream<'_> {
         self.say(Said::SyncResponse(true)).await
     }
 
-    /// Streams changes of the filler that are encoded once, again and again.
-    async fn repeat(&mut self, how: PreEncoded) -> Result<(), Status> {
+    /// Streams changes of the filler that are encoded once, again and again, and what else happens in between.
+    async fn repeat(&mut self, how: PreEncoded, plan: &Plan, changes: &mut Receiver<Arc<Change>>) -> Result<(), Status> {
         let shape = self.shape();
         let rounds: Vec<Rows> = self.device.lock().filler.rounds().collect();
         let said = |notification| proto::SubscribeResponse { response: Some(Said::Update(notification)), extension: Vec::new() };
@@ -236,19 +237,30 @@ impl Stream<'_> {
             .map(|notification| (notification.update.len(), Bytes::from(said(notification).encode_to_vec())))
             .collect();
         let mut next = Instant::now();
-        for (updates, frame) in frames.iter().cycle() {
-            if let Some(rate) = how.rate {
-                next += Duration::from_secs_f64(*updates as f64 / rate);
+        let mut round = frames.iter().cycle();
+        loop {
+            // No filler, nothing to repeat: the stream stays open for what happens.
+            let frame = round.next();
+            next += match (frame, how.rate) {
+                (Some((updates, _)), Some(rate)) => Duration::from_secs_f64(*updates as f64 / rate),
+                (Some(_), None) => Duration::ZERO,
+                (None, _) => Duration::from_secs(3600),
+            };
+            loop {
                 tokio::select! {
-                    () = tokio::time::sleep_until(next) => {}
                     () = self.out.closed() => return Ok(()),
+                    change = changes.recv() => match change {
+                        Ok(change) => self.change(plan, &change).await?,
+                        Err(RecvError::Lagged(_)) => return Err(Status::resource_exhausted("the subscriber is too slow")),
+                        Err(RecvError::Closed) => return Err(Status::unavailable("the device is gone")),
+                    },
+                    () = tokio::time::sleep_until(next) => break,
                 }
             }
-            self.out.send(Ok(frame.clone())).await.map_err(|_| Status::cancelled("the client is gone"))?;
+            if let Some((_, frame)) = frame {
+                self.out.send(Ok(frame.clone())).await.map_err(|_| Status::cancelled("the client is gone"))?;
+            }
         }
-        // No filler, nothing to repeat: the stream stays open and silent.
-        self.out.closed().await;
-        Ok(())
     }
 
     fn shape(&self) -> Shape {
