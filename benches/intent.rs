@@ -40,7 +40,7 @@ fn fields() -> Value {
 
 fn device(n: usize) -> Value {
     json!({"id": n, "name": format!("leaf{n}"), "role": {"id": 2, "slug": "leaf", "name": "leaf"}, "site": {"id": 1, "slug": "load", "name": "load"},
-        "status": {"value": "active", "label": "Active"}, "primary_ip4": null, "primary_ip6": null, "cluster": null,
+        "status": {"value": "active", "label": "Active"}, "primary_ip4": null, "primary_ip6": null, "cluster": {"id": 1, "name": "load"},
         "tags": [{"id": 1, "slug": "evpn-fabric", "name": "evpn-fabric"}], "config_context": {"lldp": {}},
         "custom_fields": {"asn": 65000 + n, "router_id": format!("10.0.{}.{}", n / 250, n % 250), "mlag_domain_id": null, "mlag_local_address": null,
             "mlag_peer_address": null, "mlag_heartbeat_address": null, "mlag_heartbeat_vrf": null, "mlag_virtual_mac": null},
@@ -69,9 +69,17 @@ fn main() {
     let settings = Settings::new("http://netbox", "nbt_x.y".into());
     let vlans = pages(
         1,
-        |_| json!({"id": 1, "vid": 40, "name": "users", "group": null, "status": "active", "custom_fields": {"trunk_groups": null, "stp_disabled": null}}),
+        |_| json!({"id": 1, "vid": 40, "name": "users", "group": {"id": 1}, "status": "active", "custom_fields": {"trunk_groups": null, "stp_disabled": null}}),
     );
-    let lists = [(List::Devices, pages(DEVICES, device)), (List::Interfaces, pages(DEVICES * PORTS, interface)), (List::Vlans, vlans)];
+    let clusters = pages(1, |_| json!({"id": 1, "name": "load", "type": {"slug": "standalone-switch"}}));
+    let groups = pages(1, |_| json!({"id": 1, "name": "load", "scope_type": "virtualization.cluster", "scope_id": 1}));
+    let lists = [
+        (List::Clusters, clusters),
+        (List::VlanGroups, groups),
+        (List::Devices, pages(DEVICES, device)),
+        (List::Interfaces, pages(DEVICES * PORTS, interface)),
+        (List::Vlans, vlans),
+    ];
     let bytes: usize = lists.iter().flat_map(|(_, pages)| pages).map(String::len).sum();
     let read = || {
         let mut held = Pages::default();
@@ -91,6 +99,7 @@ fn main() {
     let begun = cpu();
     let mapped: Vec<_> = fabric.devices.iter().map(|device| map::desired(fabric, &schema, &device.name, &paths)).collect();
     let mapping = cpu() - begun;
+    let findings = fabric.findings.len() + mapped.iter().map(|device| device.findings.len()).sum::<usize>();
     let leaves: usize = mapped.iter().map(|device| device.tree.len()).sum();
     let (now, most) = (memory("VmRSS") - before, memory("VmHWM") - before);
     // The first read also warms the allocator; the best of three more says what the work itself costs.
@@ -101,7 +110,7 @@ fn main() {
             cpu() - begun
         })
         .fold(f64::INFINITY, f64::min);
-    println!("{} objects, {:.1} MB of JSON in pages of {PAGE}", made.objects, bytes as f64 / 1e6);
+    println!("{} objects, {:.1} MB of JSON in pages of {PAGE}, {findings} findings", made.objects, bytes as f64 / 1e6);
     println!("parsed into records, linted      {parsed:.3} CPU-s (best of three more {again:.3})");
     println!("mapped into {leaves} leaves    {mapping:.3} CPU-s, {:.2} ms a device", mapping * 1e3 / DEVICES as f64);
     println!("parsed and mapped                {:.3} CPU-s, limit 0.5: {}", parsed + mapping, verdict(parsed + mapping < 0.5));

@@ -1,25 +1,25 @@
 #!/usr/bin/env bash
-# The console against a REAL NetBox: starts it, fills it with the reference fabric, and plans the simulated devices against it.
+# The console against a REAL NetBox: starts it, fills it with the reference fabric, plans the simulated devices against it, and asks it
+# and the simulated one the same questions.
 #
-#   tests/real_netbox/run.sh [MATERIAL]   MATERIAL: folder with netbox/real, netbox/seed.py and fabric/, default $FABRIC_MATERIAL or ../shared
-#   tests/real_netbox/run.sh --keep       leaves NetBox running afterwards
+#   tests/real_netbox/run.sh           starts a NetBox, and stops it at the end
+#   tests/real_netbox/run.sh --keep    leaves it running
 #
-# Needs root, apt-get, Python 3.11 with `requests`, and Debian and PyPI registries; about 4 minutes and 1.5 GB the first time, under
-# NB_HOME (default ~/.cache/fabric-netbox). Ports: NB_PORT (default 8900), NB_REDIS_PORT (6390), loopback only.
+# Needs root, apt-get, Python 3.11, and Debian and PyPI registries; about 4 minutes and 1.5 GB the first time, under NB_HOME
+# (default ~/.cache/fabric-netbox). Ports: NB_PORT (default 8900), NB_REDIS_PORT (6390), loopback only.
 # NETBOX_URL and NETBOX_TOKEN set: that NetBox is used and filled instead; nothing is started or stopped.
-# Exit 0: passed, or skipped with the reason. Exit 1: failed.
+# Exit 0: passed, or SKIPPED with the reason. Exit 1: failed.
 set -euo pipefail
 cd "$(dirname "$0")/../.."
-KEEP=0; MATERIAL=${FABRIC_MATERIAL:-../shared}
-for argument in "$@"; do case "$argument" in --keep) KEEP=1 ;; *) MATERIAL=$argument ;; esac; done
-skip() { echo "skipped: $*"; exit 0; }
-[ -f "$MATERIAL/netbox/seed.py" ] || skip "no $MATERIAL/netbox/seed.py (give the folder as argument)"
+HERE=tests/real_netbox
+KEEP=0; for argument in "$@"; do case "$argument" in --keep) KEEP=1 ;; *) echo "unknown: $argument" >&2; exit 1 ;; esac; done
+skip() { printf '\n############ SKIPPED: %s ############\n\n' "$*"; exit 0; }
 BIN=${FABRIC_ORCH:-$(ls -t target/release/fabric-orch target/debug/fabric-orch 2>/dev/null | head -1 || true)}
 [ -n "$BIN" ] || { echo "build first: cargo build --release" >&2; exit 1; }
 SCRATCH=$(mktemp -d); LAB=; STARTED=0
 finish() {
   if [ -n "$LAB" ]; then kill "$LAB" 2>/dev/null || true; wait "$LAB" 2>/dev/null || true; fi
-  if [ "$STARTED" = 1 ] && [ "$KEEP" = 0 ]; then "$MATERIAL/netbox/real/stop.sh" || true; fi
+  if [ "$STARTED" = 1 ] && [ "$KEEP" = 0 ]; then "$HERE/server/stop.sh" || true; fi
   rm -rf "$SCRATCH"
 }
 trap finish EXIT
@@ -29,19 +29,21 @@ if ! python3 -c 'import requests' 2>/dev/null; then
   python3 -m venv "$SCRATCH/venv" && "$SCRATCH/venv/bin/pip" install -q requests && export PATH="$SCRATCH/venv/bin:$PATH"
 fi
 if [ -z "${NETBOX_URL:-}" ]; then
-  [ -f "$MATERIAL/netbox/real/up.sh" ] || skip "no $MATERIAL/netbox/real/up.sh, and no NETBOX_URL"
   [ "$(id -u)" = 0 ] || skip "starting a NetBox needs root; set NETBOX_URL and NETBOX_TOKEN to use one that runs"
   command -v apt-get >/dev/null || skip "starting a NetBox needs apt-get; set NETBOX_URL and NETBOX_TOKEN to use one that runs"
   STARTED=1
-  bash "$MATERIAL/netbox/real/up.sh"
+  if ! timeout 1200 bash "$HERE/server/up.sh" >"$SCRATCH/up.log" 2>&1; then
+    tail -30 "$SCRATCH/up.log"
+    skip "no NetBox could be started here (registries of Debian and PyPI reachable?); the lines above say why"
+  fi
   # shellcheck source=/dev/null
-  . "$MATERIAL/netbox/real/env.sh"
+  . "$HERE/server/env.sh"
   NETBOX_URL=http://127.0.0.1:$NB_PORT NETBOX_TOKEN=nbt_$NB_TOKEN_V2_KEY.$NB_TOKEN_V2_SECRET
 fi
 export NETBOX_URL NETBOX_TOKEN
 
 # 2. The reference fabric in it
-(cd "$MATERIAL/netbox" && python3 seed.py --fabric ../fabric/fabric-10.json)
+python3 "$HERE/seed.py" --fabric "$HERE/fabric.json"
 
 # 3. Simulated devices, real intent
 "$BIN" lab --headless >"$SCRATCH/lab.json" 2>"$SCRATCH/lab.log" & LAB=$!

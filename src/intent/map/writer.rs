@@ -58,9 +58,7 @@ impl<'a> Writer<'a> {
     /// Everything `body` writes lies below `place`, names divided by slashes.
     pub(super) fn within<R>(&mut self, place: &str, body: impl FnOnce(&mut Self) -> R) -> R {
         let depth = self.path.elems.len();
-        if !self.places.contains_key(place) {
-            self.places.insert(place.to_owned(), place.split('/').map(Elem::new).collect());
-        }
+        self.meet(place);
         let mut at = self.nodes.last().copied().unwrap_or_else(|| Some(self.schema.root()));
         for elem in self.places.get(place).into_iter().flatten() {
             at = at.and_then(|node| self.schema.only_child(node, &elem.name));
@@ -71,6 +69,12 @@ impl<'a> Writer<'a> {
         self.path.elems.truncate(depth);
         self.nodes.truncate(depth);
         result
+    }
+
+    fn meet(&mut self, place: &str) {
+        if !self.places.contains_key(place) {
+            self.places.insert(place.to_owned(), place.split('/').map(Elem::new).collect());
+        }
     }
 
     /// Everything `body` writes lies below the list entry `place` with these keys.
@@ -153,8 +157,9 @@ impl<'a> Writer<'a> {
     /// Claims places below the present one.
     pub(super) fn own_here(&mut self, places: &[&str]) {
         for place in places {
+            self.meet(place);
             let mut pattern = self.path.clone();
-            pattern.elems.extend(place.split('/').map(Elem::new));
+            pattern.elems.extend(self.places.get(*place).into_iter().flatten().cloned());
             self.exhaustive.push(pattern);
         }
     }
