@@ -51,7 +51,7 @@ fn interface(n: usize) -> Value {
     let (device, port) = (n / PORTS, n % PORTS + 1);
     json!({"id": n, "url": format!("http://netbox/api/dcim/interfaces/{n}/"), "display": format!("Ethernet{port}"),
         "device": {"id": device, "url": format!("http://netbox/api/dcim/devices/{device}/"), "display": format!("leaf{device}"), "name": format!("leaf{device}"), "description": ""},
-        "name": format!("Ethernet{port}"), "enabled": true, "lag": null, "parent": null, "mtu": 9214,
+        "name": format!("Ethernet{port}"), "enabled": true, "lag": null, "parent": null, "mtu": null,
         "mode": {"value": "access", "label": "Access"}, "untagged_vlan": {"id": 1, "vid": 40, "name": "users", "display": "users (40)"}, "tagged_vlans": [],
         "vrf": null, "description": format!("to host {n}"), "tags": [], "custom_fields": fields(), "last_updated": "2026-11-22T09:16:36.638221Z"})
 }

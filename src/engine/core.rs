@@ -43,6 +43,7 @@ use super::event::{Event, happening};
 use super::line::{self, Line};
 use super::poller::{Poller, Wake};
 use super::reader::{self, Reader};
+use super::reconcile::PlanJob;
 use super::sight::Sight;
 use super::snapshot::{CommitStep, CommitView, DeviceView, Happening, IntentView, LogEntry, Outcome, Phase, Snapshot, Stream};
 use super::subscriptions::{self, Follow};
@@ -66,6 +67,9 @@ fn window(devices: usize) -> u32 {
     const ALL: usize = 512 << 20;
     u32::try_from((ALL / devices.max(1)).clamp(256 << 10, 2 << 20)).unwrap_or(2 << 20)
 }
+
+/// A plan that takes longer is made beside the loop.
+const PATIENCE: Duration = Duration::from_millis(10);
 
 /// What a comparison found.
 #[derive(Default)]
@@ -99,6 +103,12 @@ pub(super) struct Core {
     pub(super) fabric: Option<Arc<intent::Fabric>>,
     /// Intent that shrank was refused: the next one moves every device.
     held_back: bool,
+    /// How long the last plan made by the loop itself took.
+    plan_cost: Duration,
+    /// A plan is being made aside.
+    planning: bool,
+    /// Which one: an older one that still comes is dropped.
+    plan_round: u64,
     intent: IntentView,
     pub(super) devices: BTreeMap<Arc<str>, Device>,
     lives: u64,
@@ -183,6 +193,9 @@ impl Core {
             reader_wake: Arc::default(),
             fabric: None,
             held_back: false,
+            plan_cost: Duration::ZERO,
+            planning: false,
+            plan_round: 0,
             devices: BTreeMap::new(),
             lives: 0,
             picked: BTreeSet::new(),
@@ -247,7 +260,7 @@ impl Core {
                     self.show();
                     self.touch();
                 }
-                self.settle(news).await;
+                self.settle(news, self.options.follow).await;
                 self.show();
             }
         }
@@ -362,6 +375,13 @@ impl Core {
                 }
                 log.push(entry);
                 if self.options.telemetry {
+                    self.touch();
+                }
+            }
+            Event::Planned(round, plan) => {
+                if round == self.plan_round {
+                    (self.plan, self.planning) = (plan, false);
+                    self.plan_staged();
                     self.touch();
                 }
             }
@@ -994,7 +1014,11 @@ impl Core {
     /// Brings differences, journal and plan up to date.
     async fn reconcile(&mut self) {
         let news = self.compare();
-        self.settle(news).await;
+        // What comes is older than what is made here.
+        if std::mem::take(&mut self.planning) {
+            (self.plan_round, self.replan) = (self.plan_round + 1, true);
+        }
+        self.settle(news, false).await;
     }
 
     /// Compares what moved, and says what that changed.
@@ -1029,8 +1053,8 @@ impl Core {
         news
     }
 
-    /// Writes what drifted to the journal, and plans.
-    async fn settle(&mut self, news: News) {
+    /// Writes what drifted to the journal, and plans: `aside` when nobody waits for the plan.
+    async fn settle(&mut self, news: News, aside: bool) {
         let News { appeared, cleared, .. } = news;
         if self.options.record
             && (!appeared.is_empty() || !cleared.is_empty())
@@ -1041,14 +1065,38 @@ impl Core {
                 tracing::error!(%error, "drift not recorded");
             }
         }
-        if self.replan {
+        if self.replan && aside && self.plan_cost > PATIENCE {
+            // A large fabric: the loop goes on hearing devices while it is planned, one plan at a time.
+            if !self.planning {
+                (self.replan, self.planning) = (false, true);
+                self.plan_aside();
+            }
+        } else if self.replan {
             self.replan = false;
             self.plan_anew();
         }
     }
 
+    /// Plans every difference in a task of its own; what is staged is planned here when that one comes back.
+    fn plan_aside(&mut self) {
+        self.plan_round += 1;
+        let (job, before, round, events) = (PlanJob::of(self, None), Arc::clone(&self.plan), self.plan_round, self.events.clone());
+        tokio::task::spawn_blocking(move || {
+            let plan = reconcile::keep(&before, |made| job.run(made));
+            let _ = events.blocking_send(Event::Planned(round, plan));
+        });
+    }
+
     fn plan_anew(&mut self) {
-        self.plan = reconcile::keep(&self.plan, |made| reconcile::plan(self, None, made));
+        let begun = Instant::now();
+        let job = PlanJob::of(self, None);
+        self.plan = reconcile::keep(&self.plan, |made| job.run(made));
+        self.plan_cost = begun.elapsed();
+        self.plan_staged();
+    }
+
+    /// What is staged follows what differs.
+    fn plan_staged(&mut self) {
         let every = reconcile::changes(self);
         self.picked.retain(|key| every.iter().any(|change| change.device == key.device && change.path == key.path));
         let (staged, pulled_in) = reconcile::closure(&every, &self.picked);
@@ -1059,10 +1107,10 @@ impl Core {
             self.pulled_in = Arc::new(pulled_in);
         }
         self.staged_plan = (!self.staged.is_empty()).then(|| {
-            let staged = Arc::clone(&self.staged);
+            let job = PlanJob::of(self, Some(Arc::clone(&self.staged)));
             match &self.staged_plan {
-                Some(old) => reconcile::keep(old, |made| reconcile::plan(self, Some(&staged), made)),
-                None => Arc::new(reconcile::plan(self, Some(&staged), now())),
+                Some(old) => reconcile::keep(old, |made| job.run(made)),
+                None => Arc::new(job.run(now())),
             }
         });
     }

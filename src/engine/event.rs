@@ -4,6 +4,7 @@ use std::sync::Arc;
 
 use crate::diff::change::Severity;
 use crate::path::Path;
+use crate::plan::model::Plan;
 use crate::value::Value;
 use crate::{gnmi, netbox};
 
@@ -23,6 +24,8 @@ pub enum Event {
     Intent(Box<Result<netbox::Read, netbox::Error>>),
     /// A call was made.
     Called(LogEntry),
+    /// A plan that was made aside, by its number.
+    Planned(u64, Arc<Plan>),
     /// How the commit goes.
     Commit(Box<CommitView>),
     /// The commit is over; leaves it put on devices or could not are in the journal.

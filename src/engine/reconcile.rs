@@ -4,15 +4,17 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 
 use crate::diff::catalog::Catalog;
-use crate::diff::change::{Change, ChangeKey, Severity};
+use crate::diff::change::{Change, ChangeKey, Finding, Severity};
 use crate::diff::compare::Sides;
 use crate::intent::Fabric;
+use crate::intent::map::Desired;
 use crate::netbox::Touched;
 use crate::plan::model::{FORMAT, Plan, UnknownDevice};
 use crate::plan::{self, DevicePart, PlanInput, guard, stage};
 use crate::store::drift::Drift;
 use crate::store::now;
 use crate::tree::Tree;
+use crate::yang::Schema;
 
 use super::core::Core;
 use super::device::{Device, Moved};
@@ -135,38 +137,82 @@ pub(super) fn unstage(every: &[Change], staged: &BTreeSet<ChangeKey>, picked: &m
     picked.retain(|key| left.contains(key));
 }
 
-/// The plan, of all or of what is staged.
-pub(super) fn plan(core: &Core, staged: Option<&BTreeSet<ChangeKey>>, made: u64) -> Plan {
-    let Some(fabric) = &core.fabric else { return empty(&core.settings.fabric) };
-    let unknown: Vec<UnknownDevice> = core.devices.values().filter_map(Device::unknown).collect();
-    let parts: Vec<DevicePart<'_>> = core
-        .devices
-        .values()
-        .filter(|device| !unknown.iter().any(|unknown| unknown.device == *device.name()))
-        .filter_map(|device| {
-            Some(DevicePart {
+/// Everything a plan is made from, as it is now: cheap to take, whatever the fabric's size, and no business of the loop's.
+pub(super) struct PlanJob {
+    name: Arc<str>,
+    fabric: Option<Arc<Fabric>>,
+    parts: Vec<Part>,
+    unknown: Vec<UnknownDevice>,
+    findings: Vec<Finding>,
+    schema: Arc<Schema>,
+    staged: Option<Arc<BTreeSet<ChangeKey>>>,
+    overrides: BTreeSet<String>,
+}
+
+/// One device of a [`PlanJob`].
+struct Part {
+    name: Arc<str>,
+    changes: Arc<Vec<Change>>,
+    desired: Arc<Desired>,
+    observed: Tree,
+    mlag_down: Option<bool>,
+}
+
+impl Part {
+    fn lent(&self) -> DevicePart<'_> {
+        DevicePart {
+            name: Arc::clone(&self.name),
+            changes: &self.changes,
+            desired: &self.desired.tree,
+            observed: &self.observed,
+            mlag_down: self.mlag_down,
+            maintenance: self.desired.maintenance,
+            held: &self.desired.held,
+        }
+    }
+}
+
+impl PlanJob {
+    /// Of all differences, or of what is staged.
+    pub(super) fn of(core: &Core, staged: Option<Arc<BTreeSet<ChangeKey>>>) -> Self {
+        let known = |device: &&Device| device.unknown().is_none();
+        let part = |device: &Device| {
+            Some(Part {
                 name: Arc::clone(device.name()),
-                changes: device.changes.as_deref()?,
-                desired: &device.desired.as_ref()?.tree,
-                observed: &device.observed,
+                changes: Arc::clone(device.changes.as_ref()?),
+                desired: Arc::clone(device.desired.as_ref()?),
+                observed: device.observed.clone(),
                 mlag_down: device.mlag.as_ref().map(|mlag| mlag.words() != "active"),
-                maintenance: device.desired.as_ref()?.maintenance,
-                held: &device.desired.as_ref()?.held,
             })
+        };
+        Self {
+            name: Arc::clone(&core.settings.fabric),
+            fabric: core.fabric.clone(),
+            parts: core.devices.values().filter(known).filter_map(part).collect(),
+            unknown: core.devices.values().filter_map(Device::unknown).collect(),
+            findings: core.findings(),
+            schema: Arc::clone(&core.schema),
+            staged,
+            overrides: core.overrides.clone(),
+        }
+    }
+
+    /// Makes the plan.
+    pub(super) fn run(&self, made: u64) -> Plan {
+        let Some(fabric) = &self.fabric else { return empty(&self.name) };
+        let parts: Vec<DevicePart<'_>> = self.parts.iter().map(Part::lent).collect();
+        plan::build(&PlanInput {
+            fabric: &self.name,
+            made,
+            devices: &fabric.devices,
+            parts: &parts,
+            unknown: &self.unknown,
+            findings: &self.findings,
+            schema: &self.schema,
+            staged: self.staged.as_deref(),
+            overrides: &self.overrides,
         })
-        .collect();
-    let findings = core.findings();
-    plan::build(&PlanInput {
-        fabric: &core.settings.fabric,
-        made,
-        devices: &fabric.devices,
-        parts: &parts,
-        unknown: &unknown,
-        findings: &findings,
-        schema: &core.schema,
-        staged,
-        overrides: &core.overrides,
-    })
+    }
 }
 
 /// A plan that says what the one before says keeps its hash, so that what was reviewed can be committed.
