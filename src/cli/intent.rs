@@ -48,7 +48,7 @@ impl Intent {
     /// Prints it.
     pub async fn run(self, global: &Global) -> Exit {
         let settings = global.settings()?;
-        let pulled = source::pull(&settings, self.branch.as_deref()).await?;
+        let pulled = source::pull(&settings, self.branch.as_deref(), out::reading).await?;
         match self.what {
             What::Lint => {
                 if self.json {

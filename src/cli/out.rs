@@ -54,6 +54,17 @@ pub fn talk(text: &str) {
     let _ = writeln!(std::io::stderr().lock(), "{}", clean(text));
 }
 
+/// How far a read of NetBox is: one line a look, to a person only.
+pub fn reading(kinds: &crate::engine::snapshot::Reading) {
+    if !std::io::stderr().is_terminal() {
+        return;
+    }
+    let one = |(kind, got, of): &(&str, usize, Option<usize>)| format!("{kind} {got}{}", of.map(|of| format!("/{of}")).unwrap_or_default());
+    let under_way = kinds.iter().filter(|(_, got, of)| of.is_none_or(|of| *got < of)).map(one).collect::<Vec<_>>();
+    let done: usize = kinds.iter().map(|(_, got, _)| got).sum();
+    talk(&format!("reading NetBox: {done} objects, {}", under_way.join(", ")));
+}
+
 /// What went wrong: `error: …`, and `hint: …` when there is a next step.
 pub fn failure(failure: &Failure) {
     if !failure.message.is_empty() {

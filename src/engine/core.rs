@@ -367,7 +367,15 @@ impl Core {
                     self.touch();
                 }
             }
-            Event::Intent(read) => self.intent(*read),
+            Event::Intent(read) => {
+                self.intent.reading = None;
+                self.intent(*read);
+            }
+            Event::Reading(progress) => {
+                let kinds = progress.kinds.into_iter().map(|kind| (kind.word, kind.got, kind.of));
+                self.intent.reading = Some(Arc::new(kinds.collect()));
+                self.touch();
+            }
             Event::Called(entry) => {
                 let log = Arc::make_mut(&mut self.log);
                 if log.len() >= LOG {

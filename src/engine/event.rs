@@ -22,6 +22,8 @@ pub enum Event {
     Got(Arc<str>, Vec<(Path, Value)>),
     /// NetBox was read, or could not be.
     Intent(Box<Result<netbox::Read, netbox::Error>>),
+    /// NetBox is being read: so far it is.
+    Reading(netbox::Progress),
     /// A call was made.
     Called(LogEntry),
     /// A plan that was made aside, by its number.

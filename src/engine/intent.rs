@@ -7,6 +7,7 @@ use crate::intent::{Fabric, map};
 use crate::tree::{Paths, Tree};
 use crate::yang::Schema;
 
+use super::snapshot::Reading;
 use super::{Error, reader};
 
 /// One read of intent.
@@ -24,13 +25,22 @@ pub struct Pulled {
     pub calls: Vec<(String, u64)>,
 }
 
-/// Reads intent once.
+/// Reads intent once; `progress` hears now and then how far it is.
 ///
 /// # Errors
 /// When NetBox could not be read in any part.
-pub async fn pull(settings: &Settings, branch: Option<&str>) -> Result<Pulled, Error> {
+pub async fn pull(settings: &Settings, branch: Option<&str>, progress: impl Fn(&Reading)) -> Result<Pulled, Error> {
     let client = reader::client(&settings.netbox, branch)?;
-    let read = client.read(|_| {}).await?;
+    let far = client.progress();
+    let mut read = std::pin::pin!(client.read(|_| {}));
+    let mut look = tokio::time::interval(std::time::Duration::from_millis(250));
+    look.tick().await;
+    let read = loop {
+        tokio::select! {
+            read = &mut read => break read?,
+            _ = look.tick() => progress(&far.borrow().kinds.iter().map(|kind| (kind.word, kind.got, kind.of)).collect()),
+        }
+    };
     let (paths, schema) = (Paths::new(), Schema::eos()?);
     let mut findings = read.findings;
     for device in &read.fabric.devices {

@@ -163,7 +163,7 @@ impl Reader {
 
     async fn read(&self, client: &Client) -> Result<netbox::Read, netbox::Error> {
         let begun = std::time::Instant::now();
-        let read = client.read(|_| {}).await;
+        let read = self.watched(client).await;
         match &read {
             Ok(read) => self.log_calls(&read.calls).await,
             Err(error) => {
@@ -172,6 +172,25 @@ impl Reader {
             }
         }
         read
+    }
+
+    /// Reads, and says how far it is, ten times a second at most.
+    async fn watched(&self, client: &Client) -> Result<netbox::Read, netbox::Error> {
+        let mut progress = client.progress();
+        let mut read = std::pin::pin!(client.read(|_| {}));
+        let mut look = tokio::time::interval(Duration::from_millis(100));
+        look.tick().await;
+        loop {
+            tokio::select! {
+                read = &mut read => return read,
+                _ = look.tick() => {
+                    if progress.has_changed().unwrap_or(false) {
+                        let now = progress.borrow_and_update().clone();
+                        let _ = self.events.send(Event::Reading(now)).await;
+                    }
+                }
+            }
+        }
     }
 
     async fn log_calls(&self, calls: &[netbox::Call]) {

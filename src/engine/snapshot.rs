@@ -52,6 +52,9 @@ pub struct Snapshot {
     pub events: Arc<Vec<Happening>>,
 }
 
+/// How far a read is: kind of object in words, read so far, of how many if known.
+pub type Reading = Vec<(&'static str, usize, Option<usize>)>;
+
 /// What is known of intent.
 #[derive(Clone, Debug, Default)]
 pub struct IntentView {
@@ -63,6 +66,8 @@ pub struct IntentView {
     pub error: Option<String>,
     /// Objects read.
     pub objects: usize,
+    /// While all of it is being read: how far that is.
+    pub reading: Option<Arc<Reading>>,
     /// The branch that is read instead of main.
     pub branch: Option<String>,
     /// What is wrong with it, the worst first: found while reading, between objects, and while mapping.

@@ -9,11 +9,12 @@ use std::time::{Duration, Instant};
 use bytes::Bytes;
 use reqwest::header::{ACCEPT, AUTHORIZATION, CONTENT_TYPE, HeaderMap, HeaderName, HeaderValue, LOCATION, RETRY_AFTER};
 use secrecy::ExposeSecret;
-use tokio::sync::OnceCell;
+use tokio::sync::{OnceCell, watch};
 
 use super::branch::Branch;
 use super::error::Error;
 use super::feed::Held;
+use super::progress::Progress;
 use super::settings::Settings;
 use crate::intent::Fabric;
 use crate::intent::finding::Finding;
@@ -80,6 +81,8 @@ pub struct Client {
     branch: OnceCell<Branch>,
     /// Why GraphQL was given up, when it was.
     pub(super) graphql_off: OnceLock<String>,
+    /// How far the read under way is.
+    pub(super) progress: watch::Sender<Progress>,
 }
 
 /// One read under way.
@@ -146,7 +149,13 @@ impl Client {
             held: Mutex::default(),
             branch: OnceCell::new(),
             graphql_off: OnceLock::new(),
+            progress: watch::Sender::default(),
         })
+    }
+
+    /// How far the read under way is, or the last one came.
+    pub fn progress(&self) -> watch::Receiver<Progress> {
+        self.progress.subscribe()
     }
 
     /// What it was made with.

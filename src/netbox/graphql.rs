@@ -129,6 +129,7 @@ impl<F: Fn(&Call) + Send + Sync> Session<'_, F> {
                 return Err(wrong(problem.message.chars().take(200).collect()));
             }
             let rows = answer.data.ok_or_else(|| wrong("no data".into()))?.rows;
+            self.tell(list, rows.len(), None);
             let mut newest = start;
             for row in &rows {
                 let id = serde_json::from_str::<Id>(row.get()).map_err(|error| wrong(error.to_string()))?.id;

@@ -14,6 +14,7 @@ use super::client::{Call, Client, Read, Session, Touched};
 use super::error::Error;
 use super::feed::Held;
 use super::pages::{List, Pages, page};
+use super::progress::Progress;
 use super::raw;
 use super::settings::Settings;
 use crate::intent::finding::{Finding, Severity};
@@ -36,6 +37,7 @@ impl Client {
         let mut moved = None;
         for attempt in 1..=READS {
             let mut pages = Pages::default();
+            self.progress.send_replace(Progress::default());
             let last = session.change_log(&mut pages).await?;
             match session.lists(&mut pages).await {
                 Ok(()) => {}
@@ -107,6 +109,11 @@ impl<F: Fn(&Call) + Send + Sync> Session<'_, F> {
         self.list(jobs, pages).await
     }
 
+    /// Says that rows came.
+    pub(super) fn tell(&self, list: List, rows: usize, of: Option<usize>) {
+        self.client.progress.send_modify(|progress| progress.add(list.facts().word, rows, of));
+    }
+
     /// All pages of several lists: the first page of each, then what is left of them.
     pub(super) async fn list(&self, jobs: Vec<(List, String)>, pages: &mut Pages) -> Result<(), Error> {
         let (size, parallel) = (self.client.settings().page_size.max(1), self.client.settings().parallel.max(1));
@@ -114,6 +121,9 @@ impl<F: Fn(&Call) + Send + Sync> Session<'_, F> {
             let url = format!("{url}&limit={size}&offset={offset}");
             let body = self.get(&url).await?;
             let read = page::<IgnoredAny>(list, &url, &body)?;
+            if offset > 0 {
+                self.tell(list, read.results.len(), None);
+            }
             Ok::<_, Error>((job, list, url, body, read.count, read.results.len(), read.next.is_some()))
         };
         let first = jobs.iter().enumerate().map(|(job, (list, url))| (job, *list, url.clone(), 0));
@@ -121,6 +131,7 @@ impl<F: Fn(&Call) + Send + Sync> Session<'_, F> {
         let (mut counts, mut got, mut more) = (vec![0; jobs.len()], vec![0; jobs.len()], Vec::new());
         for (job, list, url, body, count, rows, next) in first {
             let count = count.unwrap_or(rows);
+            self.tell(list, rows, Some(count));
             counts[job] = count;
             got[job] = rows;
             if next && rows > 0 {

@@ -175,6 +175,7 @@ pub fn touched(model: &Model, old: &Snapshot) -> bool {
             !Arc::ptr_eq(&old.intent.findings, &new.intent.findings)
                 || old.intent.read != new.intent.read
                 || old.intent.error != new.intent.error
+                || old.intent.reading != new.intent.reading
         }
     }
 }

@@ -118,7 +118,11 @@ fn header(model: &Model, draw: &mut Draw<'_>, area: Rect) {
                 None => (format!("{gap}intent {age}"), theme.text),
             }
         }
-        (None, None) => (format!("{gap}intent reading"), theme.warn),
+        (None, None) => {
+            let objects = model.live.intent.reading.iter().flat_map(|kinds| kinds.iter()).map(|(_, got, _)| got).sum::<usize>();
+            let words = if objects > 0 { format!("{gap}intent reading {objects}") } else { format!("{gap}intent reading") };
+            (words, theme.warn)
+        }
     };
     let bad = |count: usize| if count > 0 { theme.bad } else { theme.text };
     let optional = [

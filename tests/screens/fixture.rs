@@ -274,6 +274,7 @@ impl Fixture {
                 read: Some(NOW - 8_000),
                 error: None,
                 objects: 512,
+                reading: None,
                 branch: None,
                 findings: Arc::new(findings()),
                 silenced: Arc::new(vec![Silenced {

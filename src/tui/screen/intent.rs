@@ -127,6 +127,8 @@ pub fn act(model: &mut Model, act: Act) -> Vec<Effect> {
 /// Columns of the device and of the rule.
 const DEVICE: usize = 10;
 const RULE: usize = 22;
+/// Columns of a progress bar.
+const BAR: usize = 20;
 /// Lines of the pane that tells of the selected one.
 const DETAIL: u16 = 6;
 
@@ -140,6 +142,14 @@ pub fn view(model: &Model, draw: &mut Draw<'_>, area: Rect) {
     let mut top = area.y + 1;
     if let Some(error) = &intent.error {
         draw.put(area.x + 1, top, area.width.saturating_sub(2), &format!("the last read failed: {error}"), theme.bad);
+        top += 1;
+    }
+    for (kind, got, of) in intent.reading.iter().flat_map(|kinds| kinds.iter()).take(usize::from(area.height / 2)) {
+        let full = of.map_or(0, |of| if of == 0 { BAR } else { got * BAR / of.max(*got) });
+        let (fill, rest) = if draw.glyphs.ascii { ("#", ".") } else { ("█", "░") };
+        let bar = if of.is_some() { format!("{}{}", fill.repeat(full), rest.repeat(BAR - full)) } else { " ".repeat(BAR) };
+        let of = of.map_or_else(|| "…".to_owned(), |of| of.to_string());
+        draw.put(area.x + 1, top, area.width.saturating_sub(2), &format!("{kind:<20} {bar} {got} of {of}"), theme.dim);
         top += 1;
     }
     let detail = DETAIL.min(area.height.saturating_sub(6));
