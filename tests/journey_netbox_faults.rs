@@ -1,0 +1,141 @@
+//! What can go wrong with NetBox while a fabric is watched, one row a failure: what is said of it, that the intent before stays in
+//! force, that nothing is planned to be deleted, and that the next good read ends it.
+#![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic, clippy::print_stdout, clippy::print_stderr)] // test code
+
+use std::collections::BTreeMap;
+use std::sync::Arc;
+use std::time::Duration;
+
+use fabric_orchestrator::config::{self, Asked, Env, GraphQl, Settings};
+use fabric_orchestrator::diff::change::Kind;
+use fabric_orchestrator::engine::command::Command;
+use fabric_orchestrator::engine::snapshot::Snapshot;
+use fabric_orchestrator::engine::{Engine, Handle, Options};
+use fabric_orchestrator::sim::lab::{Lab, LabData, LabOptions};
+use serde_json::{Value, json};
+
+const LIMIT: Duration = Duration::from_secs(30);
+
+async fn lab() -> Lab {
+    let _ = rustls::crypto::ring::default_provider().install_default(); // another test may have
+    Lab::start(LabData::embedded().unwrap(), LabOptions::default()).await.unwrap()
+}
+
+/// The lab's settings; lists come by REST, where most faults are.
+fn settings(lab: &Lab) -> Settings {
+    let mut settings = config::load(&Asked { config: Some(lab.config_file.clone()), ..Asked::default() }, &Env::lab()).unwrap();
+    settings.netbox.graphql = GraphQl::Never;
+    settings.netbox.timeout = Duration::from_secs(2);
+    settings
+}
+
+/// An engine that has read the whole fabric, finds nothing to do, and reads intent again only when it is asked to.
+async fn watching(settings: Settings) -> (Handle, Arc<Snapshot>) {
+    let mut engine = Engine::start(settings, Options::once(Vec::new(), None, Vec::new())).unwrap();
+    let good = engine.settled(LIMIT).await.unwrap();
+    assert_eq!((&good.intent.error, good.devices.len(), good.plan.changes().count()), (&None, 10, 0));
+    (engine, good)
+}
+
+/// What every device should hold, as text.
+fn desired(snapshot: &Snapshot) -> BTreeMap<String, Vec<String>> {
+    let leaves = |tree: &fabric_orchestrator::tree::Tree| tree.sorted().iter().map(|(path, leaf)| format!("{path} {}", leaf.value)).collect();
+    snapshot.devices.iter().map(|view| (view.name.to_string(), leaves(&view.desired))).collect()
+}
+
+fn deletes(snapshot: &Snapshot) -> Vec<String> {
+    let all = snapshot.plan.changes().filter(|(_, change)| change.kind == Kind::Delete);
+    all.map(|(step, change)| format!("{} {}", step.device, change.path)).collect()
+}
+
+/// Reads intent again until that failed, and gives what is said; the intent of `good` is still in force, nothing is deleted.
+async fn refused(engine: &mut Handle, good: &Snapshot, row: &str) -> String {
+    engine.send(Command::RefreshIntent).await.unwrap();
+    let bad = engine.until(LIMIT, |snapshot| snapshot.intent.error.is_some()).await.unwrap();
+    let said = bad.intent.error.clone().unwrap_or_else(|| panic!("{row}: nothing is said; deletes: {:?}", deletes(&bad)));
+    assert_eq!((bad.intent.read, bad.intent.objects), (good.intent.read, good.intent.objects), "{row}: its age is that of the good read");
+    assert_eq!(desired(&bad), desired(good), "{row}: what is wanted is kept");
+    assert_eq!(bad.plan.changes().count(), 0, "{row}: {:?}", deletes(&bad));
+    said
+}
+
+/// Reads intent again, which goes well: nothing is said any more, and it says the same.
+async fn mended(engine: &mut Handle, row: &str) -> Arc<Snapshot> {
+    let before = engine.snapshots.borrow().intent.read;
+    engine.send(Command::RefreshIntent).await.unwrap();
+    let good = engine.until(LIMIT, |snapshot| snapshot.intent.error.is_none() && snapshot.intent.read > before).await.unwrap();
+    assert_eq!((&good.intent.error, deletes(&good)), (&None, Vec::new()), "{row}");
+    good
+}
+
+/// Failures of a read: a fault of the simulated NetBox, then pieces of what is said. Every message names the address or the object,
+/// and, after the semicolon, the next step.
+fn rows() -> Vec<(&'static str, Value, &'static [&'static str])> {
+    const INTERFACES: &str = "/api/dcim/interfaces/";
+    vec![
+        ("N1: too many requests, for longer than we ask again", json!({"kind": "too_many_requests", "path": INTERFACES}), &["429", INTERFACES, "NetBox's own log"]),
+        ("N2: 500 in the middle", json!({"kind": "server_error", "path": INTERFACES}), &["500", INTERFACES, "NetBox's own log"]),
+        ("N2: a proxy without its NetBox", json!({"kind": "bad_gateway", "path": INTERFACES}), &["502", INTERFACES]),
+        ("N2: NetBox is being updated", json!({"kind": "unavailable"}), &["503", "/api/", "stays the one before"]),
+        ("N3: a proxy gave up waiting", json!({"kind": "gateway_timeout", "path": INTERFACES}), &["504", INTERFACES]),
+        ("N3: half of a body, then silence", json!({"kind": "stall", "path": INTERFACES, "ms": 30_000}), &["did not answer", INTERFACES, "raise the timeout"]),
+        ("N3: half of a body, then the end", json!({"kind": "stall", "path": INTERFACES, "ms": 10}), &["cannot be reached", "check the URL"]),
+        ("N3: the connection is reset", json!({"kind": "reset", "path": INTERFACES}), &["cannot be reached", "check the URL"]),
+        ("N3: JSON that stops in the middle", json!({"kind": "truncated_body", "path": INTERFACES}), &["list of interfaces", INTERFACES, "report it"]),
+        ("N5: fewer rows than `count` says", json!({"kind": "truncated_page", "path": INTERFACES}), &["is cut", INTERFACES, "read again"]),
+        ("N7: the token is revoked during the read", json!({"kind": "token_revoked", "after": 3}), &["denied", "/api/", "Invalid v2 token", "check the token"]),
+        ("N7: one kind may not be seen any more", json!({"kind": "denied", "path": INTERFACES}), &["denied", INTERFACES, "may view these objects"]),
+        ("N8: a device goes between two calls, every time", json!({"kind": "object_gone", "path": INTERFACES}), &["400", INTERFACES, "not one of the available choices"]),
+        ("N10: a custom field has another name", json!({"kind": "custom_field_renamed", "name": "l3vni"}), &["intent shrank", "VRFs have no custom field `l3vni` any more", "intent-shrank"]),
+        ("N10: every custom field has another name", json!({"kind": "custom_field_renamed"}), &["intent shrank", "interfaces have no custom field", "`mlag_id`", "intent-shrank"]),
+        ("N11: the plugin is not there any more", json!({"kind": "plugin_missing"}), &["404", "/api/plugins/bgp/", "netbox-bgp plugin installed"]),
+        ("N12: half of the interfaces are not shown", json!({"kind": "shrink", "path": INTERFACES}), &["intent shrank", "122 interfaces became 61 (gone: interface ", "and 56 more", "intent-shrank"]),
+        ("N12: an empty list", json!({"kind": "empty", "path": "/api/plugins/bgp/session/"}), &["intent shrank", "BGP sessions", "intent-shrank"]),
+        ("N12: no device is shown", json!({"kind": "empty", "path": "/api/dcim/devices/"}), &["intent shrank", "devices", "intent-shrank"]),
+        ("N14: the login page, with 200", json!({"kind": "login_page", "path": INTERFACES}), &["instead of JSON", "text/html", INTERFACES, "login page"]),
+        ("N15: to another server, without TLS", json!({"kind": "redirect", "path": INTERFACES}), &["301", INTERFACES, "it redirects to http://netbox.invalid"]),
+        ("N16: a proxy that adds the header of a branch that is gone", json!({"kind": "wrong_branch", "path": INTERFACES}), &["400", INTERFACES, "Invalid branch identifier"]),
+    ]
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_failed_read_is_named_and_the_intent_before_stays() {
+    let lab = lab().await;
+    let (mut engine, mut good) = watching(settings(&lab)).await;
+    let faults = lab.netbox.server().faults();
+    for (row, fault, pieces) in rows() {
+        faults.add_json(&fault).unwrap();
+        let said = refused(&mut engine, &good, row).await;
+        println!("{row}\n    {said}");
+        for piece in pieces {
+            assert!(said.contains(piece), "{row}: no `{piece}` in: {said}");
+        }
+        faults.clear();
+        let after = mended(&mut engine, row).await;
+        assert_eq!((desired(&after), after.intent.objects), (desired(&good), good.intent.objects), "{row}");
+        good = after;
+    }
+    engine.stop().await;
+    lab.shutdown().await;
+}
+
+/// N10: numbers became texts. The read is whole, and what cannot be read is named and keeps its devices from being planned.
+#[tokio::test(flavor = "multi_thread")]
+async fn a_field_of_another_type_is_named_and_deletes_nothing() {
+    let lab = lab().await;
+    let (mut engine, mut good) = watching(settings(&lab)).await;
+    let faults = lab.netbox.server().faults();
+    for name in ["asn", "mlag_id", "l3vni", "lacp_fallback_timeout", "dot1q_vlan"] {
+        faults.add_json(&json!({"kind": "custom_field_retyped", "name": name})).unwrap();
+        engine.send(Command::RefreshIntent).await.unwrap();
+        let bad = engine.until(LIMIT, |snapshot| snapshot.intent.error.is_some() || snapshot.intent.read > good.intent.read).await.unwrap();
+        println!("{name}: {:?} {:?}", bad.intent.error, bad.intent.findings.iter().filter(|f| f.code == "bad-field").map(|f| (&f.device, &f.message)).collect::<Vec<_>>());
+        let none = Vec::<String>::new();
+        assert_eq!(deletes(&bad), none, "{name}");
+        assert_eq!(bad.plan.changes().count(), 0, "{name}");
+        faults.clear();
+        good = mended(&mut engine, name).await;
+    }
+    engine.stop().await;
+    lab.shutdown().await;
+}
