@@ -3,9 +3,15 @@
 #![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic, clippy::print_stdout, clippy::print_stderr)] // test code
 
 use std::collections::BTreeMap;
-use std::sync::Arc;
+use std::path::Path;
+use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
+use axum::Router;
+use axum::extract::Request;
+use axum::http::StatusCode;
+use axum::http::header::CONTENT_TYPE;
+use axum::response::IntoResponse as _;
 use fabric_orchestrator::config::{self, Asked, Env, GraphQl, Settings};
 use fabric_orchestrator::diff::change::{Finding, Kind};
 use fabric_orchestrator::engine::command::Command;
@@ -48,7 +54,7 @@ fn deletes(snapshot: &Snapshot) -> Vec<String> {
     all.map(|(step, change)| format!("{} {}", step.device, change.path)).collect()
 }
 
-/// Reads intent again until that failed, and gives what is said; the intent of `good` is still in force, nothing is deleted.
+/// Reads intent again, which fails, and gives what is said; the intent of `good` is still in force, nothing is deleted.
 async fn refused(engine: &mut Handle, good: &Snapshot, row: &str) -> String {
     engine.send(Command::RefreshIntent).await.unwrap();
     let bad = engine.until(LIMIT, |snapshot| snapshot.intent.error.is_some()).await.unwrap();
@@ -106,7 +112,6 @@ async fn a_failed_read_is_named_and_the_intent_before_stays() {
     for (row, fault, pieces) in rows() {
         faults.add_json(&fault).unwrap();
         let said = refused(&mut engine, &good, row).await;
-        println!("{row}\n    {said}");
         for piece in pieces {
             assert!(said.contains(piece), "{row}: no `{piece}` in: {said}");
         }
@@ -169,11 +174,10 @@ async fn what_passes_is_read_all_the_same() {
 async fn intent_that_shrank_waits_for_a_person() {
     let lab = lab().await;
     let (mut engine, good) = watching(settings(&lab)).await;
+    engine.send(Command::Override("no-such-block".into())).await.unwrap(); // another name is another matter
     lab.netbox.server().faults().add_json(&json!({"kind": "shrink", "path": "/api/ipam/vlans/", "keep": 40})).unwrap();
     let said = refused(&mut engine, &good, "shrink").await;
     assert!(said.contains("VLANs became") && said.contains("(gone: VLAN "), "{said}");
-    engine.send(Command::Override("no-such-block".into())).await.unwrap();
-    assert_eq!(refused(&mut engine, &good, "another name").await, said);
     engine.send(Command::Override("intent-shrank".into())).await.unwrap();
     let taken = engine.until(LIMIT, |snapshot| snapshot.intent.error.is_none() && snapshot.intent.read > good.intent.read).await.unwrap();
     assert!(taken.intent.error.is_none() && taken.intent.objects < good.intent.objects, "{:?}", taken.intent.error);
@@ -183,6 +187,109 @@ async fn intent_that_shrank_waits_for_a_person() {
     let good = mended(&mut engine, "after").await;
     lab.netbox.server().faults().add_json(&json!({"kind": "shrink", "path": "/api/ipam/vlans/", "keep": 40})).unwrap();
     refused(&mut engine, &good, "again").await;
+    engine.stop().await;
+    lab.shutdown().await;
+}
+
+/// A NetBox in front of the lab's: every request is passed on, but those `answer` has something else for.
+async fn in_front_of(lab: &Lab, answer: Arc<Mutex<Option<Recorded>>>) -> String {
+    let (target, http) = (lab.netbox.url.clone(), reqwest::Client::builder().no_proxy().build().unwrap());
+    let pass = move |request: Request| {
+        let (target, http, answer) = (target.clone(), http.clone(), Arc::clone(&answer));
+        async move {
+            let recorded = answer.lock().unwrap().clone();
+            if let Some(recorded) = recorded.filter(|recorded| request.uri().path() == recorded.path) {
+                let status = StatusCode::from_u16(recorded.status).unwrap();
+                return (status, [(CONTENT_TYPE, recorded.content_type)], recorded.body).into_response();
+            }
+            let url = format!("{target}{}", request.uri());
+            let headers = request.headers().iter().filter(|(name, _)| *name != "host").map(|(name, value)| (name.clone(), value.clone()));
+            let sent = http.get(url).headers(headers.collect()).send().await.unwrap();
+            let (status, kind) = (sent.status(), sent.headers()[CONTENT_TYPE].clone());
+            (status, [(CONTENT_TYPE, kind)], sent.bytes().await.unwrap()).into_response()
+        }
+    };
+    let listener = tokio::net::TcpListener::bind("127.0.0.1:0").await.unwrap();
+    let url = format!("http://{}", listener.local_addr().unwrap());
+    tokio::spawn(async move { axum::serve(listener, Router::new().fallback(pass)).await });
+    url
+}
+
+/// An answer of a real NetBox 4.7, given for one path.
+#[derive(Clone)]
+struct Recorded {
+    path: &'static str,
+    status: u16,
+    content_type: String,
+    body: Vec<u8>,
+}
+
+impl Recorded {
+    fn of(file: &str, path: &'static str) -> Self {
+        let folder = Path::new(env!("CARGO_MANIFEST_DIR")).join("lab/netbox");
+        let index: Value = serde_json::from_slice(&std::fs::read(folder.join("index.json")).unwrap()).unwrap();
+        let Some(entry) = index.as_array().unwrap().iter().find(|entry| entry["file"] == file) else {
+            // NetBox's own page for a path it does not know: the simulated one has a page of its own.
+            let body = std::fs::read(Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/data/netbox").join(file)).unwrap();
+            return Self { path, status: 404, content_type: "text/html; charset=utf-8".into(), body };
+        };
+        Self {
+            path,
+            status: u16::try_from(entry["status"].as_u64().unwrap()).unwrap(),
+            content_type: entry["headers"]["Content-Type"].as_str().unwrap().to_owned(),
+            body: std::fs::read(folder.join(file)).unwrap(),
+        }
+    }
+}
+
+/// Every error that was recorded from a real NetBox and that a read can meet, given in place of one list.
+///
+/// Those that only a write meets are out of reach, for nothing is ever written to NetBox: `error-400-create`, `error-400-bulk`,
+/// `error-403-readonly-token` (a PATCH; its text is that of row N7), `error-405`, `error-409-protected`, `error-412`.
+#[tokio::test(flavor = "multi_thread")]
+async fn recorded_errors_are_named_and_the_intent_before_stays() {
+    const DEVICES: &str = "/api/dcim/devices/";
+    const INTERFACES: &str = "/api/dcim/interfaces/";
+    const SESSIONS: &str = "/api/plugins/bgp/session/";
+    const TOKEN: &str = "check the token";
+    let rows: [(&str, &'static str, &[&str]); 12] = [
+        ("error-401-no-token.json", DEVICES, &["denied", "Authentication credentials were not provided.", TOKEN]),
+        ("error-bad-v1.json", DEVICES, &["denied", "Invalid v1 token", TOKEN]),
+        ("error-bad-v2.json", DEVICES, &["denied", "Invalid v2 token", TOKEN]),
+        ("error-v2-as-token.json", DEVICES, &["denied", "Invalid v1 token", TOKEN]),
+        ("error-404-object.json", INTERFACES, &["404", "No Device matches the given query.", "NetBox's own log"]),
+        ("error-404-path.txt", INTERFACES, &["404", "text/html", "instead of JSON", "is the URL NetBox itself"]),
+        ("error-plugin-absent.txt", SESSIONS, &["404", "text/html", "is the netbox-bgp plugin installed?"]),
+        ("error-400-branch.txt", DEVICES, &["400", "Invalid branch identifier", "NetBox's own log"]),
+        ("error-400-start-and-offset.json", DEVICES, &["400", "'start' and 'offset' are mutually exclusive."]),
+        ("error-filter-bad-value.json", INTERFACES, &["400", "“abc” is not a valid value."]),
+        ("error-filter-missing-id.json", INTERFACES, &["400", "99999999 is not one of the available choices."]),
+        // An unknown filter is ignored and answered with 200: devices of others come, and none of ours. They are not taken for ours.
+        ("error-filter-unknown.json", DEVICES, &["is cut: 1 of 14 objects came", "read again"]),
+    ];
+    let lab = lab().await;
+    let answer = Arc::new(Mutex::new(None));
+    let mut settings = settings(&lab);
+    settings.netbox.url = in_front_of(&lab, Arc::clone(&answer)).await;
+    let (mut engine, mut good) = watching(settings).await;
+    for (file, path, pieces) in rows {
+        *answer.lock().unwrap() = Some(Recorded::of(file, path));
+        let said = refused(&mut engine, &good, file).await;
+        for piece in pieces.iter().chain([&path]) {
+            assert!(said.contains(piece), "{file}: no `{piece}` in: {said}");
+        }
+        *answer.lock().unwrap() = None;
+        good = mended(&mut engine, file).await;
+    }
+    // The same as if it were the whole list: a device without the tag is nobody's, so all of ours are gone, which is not taken.
+    let mut recorded = Recorded::of("error-filter-unknown.json", DEVICES);
+    let mut body: Value = serde_json::from_slice(&recorded.body).unwrap();
+    (body["count"], body["next"]) = (json!(1), Value::Null);
+    assert_eq!((&body["results"][0]["name"], &body["results"][0]["tags"]), (&json!("host1"), &json!([])));
+    recorded.body = body.to_string().into_bytes();
+    *answer.lock().unwrap() = Some(recorded);
+    let said = refused(&mut engine, &good, "a filter that is ignored").await;
+    assert!(said.contains("10 devices became 0 (gone: device leaf1 #3"), "{said}");
     engine.stop().await;
     lab.shutdown().await;
 }
