@@ -4,6 +4,7 @@
 
 use std::collections::BTreeMap;
 use std::path::Path;
+use std::sync::atomic::{AtomicUsize, Ordering};
 use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
@@ -12,10 +13,12 @@ use axum::extract::Request;
 use axum::http::StatusCode;
 use axum::http::header::CONTENT_TYPE;
 use axum::response::IntoResponse as _;
+use fabric_orchestrator::api::server::{self, Pages};
 use fabric_orchestrator::config::{self, Asked, Env, GraphQl, Settings};
 use fabric_orchestrator::diff::change::{Finding, Kind};
 use fabric_orchestrator::engine::command::Command;
 use fabric_orchestrator::engine::snapshot::Snapshot;
+use fabric_orchestrator::engine::webhook::Webhooks;
 use fabric_orchestrator::engine::{Engine, Handle, Options};
 use fabric_orchestrator::sim::lab::{Lab, LabData, LabOptions};
 use serde_json::{Value, json};
@@ -45,7 +48,8 @@ async fn watching(settings: Settings) -> (Handle, Arc<Snapshot>) {
 
 /// What every device should hold, as text.
 fn desired(snapshot: &Snapshot) -> BTreeMap<String, Vec<String>> {
-    let leaves = |tree: &fabric_orchestrator::tree::Tree| tree.sorted().iter().map(|(path, leaf)| format!("{path} {}", leaf.value)).collect();
+    let leaves =
+        |tree: &fabric_orchestrator::tree::Tree| tree.sorted().iter().map(|(path, leaf)| format!("{path} {}", leaf.value)).collect();
     snapshot.devices.iter().map(|view| (view.name.to_string(), leaves(&view.desired))).collect()
 }
 
@@ -79,28 +83,88 @@ async fn mended(engine: &mut Handle, row: &str) -> Arc<Snapshot> {
 fn rows() -> Vec<(&'static str, Value, &'static [&'static str])> {
     const INTERFACES: &str = "/api/dcim/interfaces/";
     vec![
-        ("N1: too many requests, for longer than we ask again", json!({"kind": "too_many_requests", "path": INTERFACES}), &["429", INTERFACES, "NetBox's own log"]),
+        (
+            "N1: too many requests, for longer than we ask again",
+            json!({"kind": "too_many_requests", "path": INTERFACES}),
+            &["429", INTERFACES, "NetBox's own log"],
+        ),
         ("N2: 500 in the middle", json!({"kind": "server_error", "path": INTERFACES}), &["500", INTERFACES, "NetBox's own log"]),
         ("N2: a proxy without its NetBox", json!({"kind": "bad_gateway", "path": INTERFACES}), &["502", INTERFACES]),
         ("N2: NetBox is being updated", json!({"kind": "unavailable"}), &["503", "/api/", "stays the one before"]),
         ("N3: a proxy gave up waiting", json!({"kind": "gateway_timeout", "path": INTERFACES}), &["504", INTERFACES]),
-        ("N3: half of a body, then silence", json!({"kind": "stall", "path": INTERFACES, "ms": 30_000}), &["did not answer", INTERFACES, "raise the timeout"]),
-        ("N3: half of a body, then the end", json!({"kind": "stall", "path": INTERFACES, "ms": 10}), &["cannot be reached", "check the URL"]),
+        (
+            "N3: half of a body, then silence",
+            json!({"kind": "stall", "path": INTERFACES, "ms": 30_000}),
+            &["did not answer", INTERFACES, "raise the timeout"],
+        ),
+        (
+            "N3: half of a body, then the end",
+            json!({"kind": "stall", "path": INTERFACES, "ms": 10}),
+            &["cannot be reached", "check the URL"],
+        ),
         ("N3: the connection is reset", json!({"kind": "reset", "path": INTERFACES}), &["cannot be reached", "check the URL"]),
-        ("N3: JSON that stops in the middle", json!({"kind": "truncated_body", "path": INTERFACES}), &["list of interfaces", INTERFACES, "report it"]),
+        (
+            "N3: JSON that stops in the middle",
+            json!({"kind": "truncated_body", "path": INTERFACES}),
+            &["list of interfaces", INTERFACES, "report it"],
+        ),
         ("N5: fewer rows than `count` says", json!({"kind": "truncated_page", "path": INTERFACES}), &["is cut", INTERFACES, "read again"]),
-        ("N7: the token is revoked during the read", json!({"kind": "token_revoked", "after": 3}), &["denied", "/api/", "Invalid v2 token", "check the token"]),
-        ("N7: one kind may not be seen any more", json!({"kind": "denied", "path": INTERFACES}), &["denied", INTERFACES, "may view these objects"]),
-        ("N8: a device goes between two calls, every time", json!({"kind": "object_gone", "path": INTERFACES}), &["400", INTERFACES, "not one of the available choices"]),
-        ("N10: a custom field has another name", json!({"kind": "custom_field_renamed", "name": "l3vni"}), &["intent shrank", "VRFs have no custom field `l3vni` any more", "intent-shrank"]),
-        ("N10: every custom field has another name", json!({"kind": "custom_field_renamed"}), &["intent shrank", "interfaces have no custom field", "`mlag_id`", "intent-shrank"]),
-        ("N11: the plugin is not there any more", json!({"kind": "plugin_missing"}), &["404", "/api/plugins/bgp/", "netbox-bgp plugin installed"]),
-        ("N12: half of the interfaces are not shown", json!({"kind": "shrink", "path": INTERFACES}), &["intent shrank", "122 interfaces became 61 (gone: interface ", "and 56 more", "intent-shrank"]),
-        ("N12: an empty list", json!({"kind": "empty", "path": "/api/plugins/bgp/session/"}), &["intent shrank", "BGP sessions", "intent-shrank"]),
+        (
+            "N7: the token is revoked during the read",
+            json!({"kind": "token_revoked", "after": 3}),
+            &["denied", "/api/", "Invalid v2 token", "check the token"],
+        ),
+        (
+            "N7: one kind may not be seen any more",
+            json!({"kind": "denied", "path": INTERFACES}),
+            &["denied", INTERFACES, "may view these objects"],
+        ),
+        (
+            "N8: a device goes between two calls, every time",
+            json!({"kind": "object_gone", "path": INTERFACES}),
+            &["400", INTERFACES, "not one of the available choices"],
+        ),
+        (
+            "N10: a custom field has another name",
+            json!({"kind": "custom_field_renamed", "name": "l3vni"}),
+            &["intent shrank", "VRFs have no custom field `l3vni` any more", "intent-shrank"],
+        ),
+        (
+            "N10: every custom field has another name",
+            json!({"kind": "custom_field_renamed"}),
+            &["intent shrank", "interfaces have no custom field", "`mlag_id`", "intent-shrank"],
+        ),
+        (
+            "N11: the plugin is not there any more",
+            json!({"kind": "plugin_missing"}),
+            &["404", "/api/plugins/bgp/", "netbox-bgp plugin installed"],
+        ),
+        (
+            "N12: half of the interfaces are not shown",
+            json!({"kind": "shrink", "path": INTERFACES}),
+            &["intent shrank", "122 interfaces became 61 (gone: interface ", "and 56 more", "intent-shrank"],
+        ),
+        (
+            "N12: an empty list",
+            json!({"kind": "empty", "path": "/api/plugins/bgp/session/"}),
+            &["intent shrank", "BGP sessions", "intent-shrank"],
+        ),
         ("N12: no device is shown", json!({"kind": "empty", "path": "/api/dcim/devices/"}), &["intent shrank", "devices", "intent-shrank"]),
-        ("N14: the login page, with 200", json!({"kind": "login_page", "path": INTERFACES}), &["instead of JSON", "text/html", INTERFACES, "login page"]),
-        ("N15: to another server, without TLS", json!({"kind": "redirect", "path": INTERFACES}), &["301", INTERFACES, "it redirects to http://netbox.invalid"]),
-        ("N16: a proxy that adds the header of a branch that is gone", json!({"kind": "wrong_branch", "path": INTERFACES}), &["400", INTERFACES, "Invalid branch identifier"]),
+        (
+            "N14: the login page, with 200",
+            json!({"kind": "login_page", "path": INTERFACES}),
+            &["instead of JSON", "text/html", INTERFACES, "login page"],
+        ),
+        (
+            "N15: to another server, without TLS",
+            json!({"kind": "redirect", "path": INTERFACES}),
+            &["301", INTERFACES, "it redirects to http://netbox.invalid"],
+        ),
+        (
+            "N16: a proxy that adds the header of a branch that is gone",
+            json!({"kind": "wrong_branch", "path": INTERFACES}),
+            &["400", INTERFACES, "Invalid branch identifier"],
+        ),
     ]
 }
 
@@ -191,11 +255,15 @@ async fn intent_that_shrank_waits_for_a_person() {
     lab.shutdown().await;
 }
 
+/// How often the change log was looked at through [`in_front_of`], in all tests of this file.
+static LOOKS: AtomicUsize = AtomicUsize::new(0);
+
 /// A NetBox in front of the lab's: every request is passed on, but those `answer` has something else for.
 async fn in_front_of(lab: &Lab, answer: Arc<Mutex<Option<Recorded>>>) -> String {
     let (target, http) = (lab.netbox.url.clone(), reqwest::Client::builder().no_proxy().build().unwrap());
     let pass = move |request: Request| {
         let (target, http, answer) = (target.clone(), http.clone(), Arc::clone(&answer));
+        LOOKS.fetch_add(usize::from(request.uri().path() == "/api/core/object-changes/"), Ordering::SeqCst);
         async move {
             let recorded = answer.lock().unwrap().clone();
             if let Some(recorded) = recorded.filter(|recorded| request.uri().path() == recorded.path) {
@@ -290,6 +358,122 @@ async fn recorded_errors_are_named_and_the_intent_before_stays() {
     *answer.lock().unwrap() = Some(recorded);
     let said = refused(&mut engine, &good, "a filter that is ignored").await;
     assert!(said.contains("10 devices became 0 (gone: device leaf1 #3"), "{said}");
+    engine.stop().await;
+    lab.shutdown().await;
+}
+
+/// N9 and N12: a list that others refer to comes empty, as when the token's user may not see its objects any more. References that
+/// lead nowhere are never taken for "nothing".
+#[tokio::test(flavor = "multi_thread")]
+async fn an_empty_list_deletes_nothing_whichever_it_is() {
+    let lab = lab().await;
+    let (mut engine, mut good) = watching(settings(&lab)).await;
+    // Which this fabric has none of, or which make no leaf of a device.
+    let harmless = [
+        "dcim/cables",
+        "ipam/services",
+        "plugins/bgp/peer-group",
+        "plugins/bgp/prefix-list",
+        "plugins/bgp/prefix-list-rule",
+        "plugins/bgp/routing-policy",
+        "plugins/bgp/routing-policy-rule",
+    ];
+    for list in [
+        "dcim/devices",
+        "dcim/interfaces",
+        "dcim/cables",
+        "ipam/ip-addresses",
+        "ipam/services",
+        "ipam/vlans",
+        "ipam/vlan-groups",
+        "ipam/vrfs",
+        "virtualization/clusters",
+        "vpn/l2vpns",
+        "vpn/l2vpn-terminations",
+        "plugins/bgp/session",
+        "plugins/bgp/peer-group",
+        "plugins/bgp/prefix-list",
+        "plugins/bgp/prefix-list-rule",
+        "plugins/bgp/routing-policy",
+        "plugins/bgp/routing-policy-rule",
+    ] {
+        lab.netbox.server().faults().add_json(&json!({"kind": "empty", "path": format!("/api/{list}/")})).unwrap();
+        engine.send(Command::RefreshIntent).await.unwrap();
+        let bad = engine.until(LIMIT, |snapshot| snapshot.intent.error.is_some() || snapshot.intent.read > good.intent.read).await.unwrap();
+        let said = bad.intent.error.is_some() || bad.plan.unknown.iter().any(|device| device.reason.contains("was not read"));
+        assert!(said || harmless.contains(&list), "{list}: nothing is said");
+        assert_eq!(deletes(&bad), Vec::<String>::new(), "{list}");
+        lab.netbox.server().faults().clear();
+        good = mended(&mut engine, list).await;
+    }
+    engine.stop().await;
+    lab.shutdown().await;
+}
+
+/// N13: webhooks that lie, come twice, late, before their edit, or by the thousand. What they say of objects is never believed.
+#[tokio::test(flavor = "multi_thread")]
+async fn webhooks_hint_and_nothing_more() {
+    const SECRET: &str = "lab-webhook-secret";
+    let lab = lab().await;
+    let mut settings = settings(&lab);
+    settings.netbox.url = in_front_of(&lab, Arc::default()).await;
+    settings.netbox.webhook_secret = Some(SECRET.into());
+    settings.netbox.poll = Duration::from_secs(1);
+    let webhooks = Webhooks::new(&settings.netbox).map(Arc::new);
+    let mut engine = Engine::start(settings, Options::monitor()).unwrap();
+    let good = engine.settled(LIMIT).await.unwrap();
+    assert_eq!((&good.intent.error, good.plan.changes().count()), (&None, 0));
+    let listener = server::bind("127.0.0.1:0".parse().unwrap()).await.unwrap();
+    let url = format!("http://{}/webhook/netbox", listener.local_addr().unwrap());
+    tokio::spawn(server::serve(listener, Pages { snapshots: engine.snapshots.clone(), commands: engine.commands.clone(), webhooks }));
+    let http = reqwest::Client::builder().no_proxy().build().unwrap();
+    let body = |request: &str, time: jiff::Timestamp| {
+        // It says that a device is gone: were that believed, it would be a plan to delete everything on it.
+        let said = json!({"event": "deleted", "timestamp": time.to_string(), "object_type": "dcim.device", "username": "mallory",
+            "request": {"id": request, "user": "mallory"}, "data": {"id": 3, "name": "leaf1"}});
+        said.to_string()
+    };
+    let post = |body: String, secret: &str| {
+        let key = ring::hmac::Key::new(ring::hmac::HMAC_SHA512, secret.as_bytes());
+        let signature: String = ring::hmac::sign(&key, body.as_bytes()).as_ref().iter().map(|byte| format!("{byte:02x}")).collect();
+        let sent = http.post(&url).header("X-Hook-Signature", signature).body(body).send();
+        async move {
+            let answer = sent.await.unwrap();
+            (answer.status().as_u16(), answer.text().await.unwrap())
+        }
+    };
+    let now = jiff::Timestamp::now();
+    let (status, said) = post(body("a", now), "another secret").await;
+    assert!(status == 401 && said.contains("signature is not ours"), "{status} {said}");
+    let answer = http.post(&url).body(body("a", now)).send().await.unwrap();
+    assert_eq!(answer.status().as_u16(), 401, "unsigned");
+    let (status, said) = post(body("a", now - jiff::SignedDuration::from_hours(2)), SECRET).await;
+    assert!(status == 409 && said.contains("too far from now"), "{status} {said}");
+    assert_eq!(post(body("a", now), SECRET).await, (202, String::new()));
+    let (status, said) = post(body("a", now), SECRET).await;
+    assert!(status == 409 && said.contains("heard before"), "{status} {said}");
+
+    // It came before its edit could be seen. The edit is found all the same, and nothing that the hooks said is.
+    lab.play("rename-uplink").unwrap();
+    let after = engine.until(LIMIT, |snapshot| snapshot.plan.changes().count() > 0).await.unwrap();
+    let changes: Vec<_> = after.plan.changes().map(|(step, change)| (step.device.to_string(), change.kind)).collect();
+    assert_eq!(changes, [("leaf3".to_owned(), Kind::Update)]);
+
+    // A thousand at once are a few looks at the change log. Those of the clock, one a second, are among them.
+    let (looks, begun) = (LOOKS.load(Ordering::SeqCst), std::time::Instant::now());
+    let all = (0..1000).map(|number| post(body(&format!("burst-{number}"), now), SECRET));
+    let answers: Vec<_> =
+        futures_util::StreamExt::collect(futures_util::StreamExt::buffer_unordered(futures_util::stream::iter(all), 20)).await;
+    assert!(answers.iter().all(|(status, _)| *status == 202), "{answers:?}");
+    lab.play("limit-session-prefixes").unwrap();
+    assert_eq!(post(body("the last", now), SECRET).await.0, 202);
+    let after = engine.until(LIMIT, |snapshot| snapshot.plan.changes().count() > 1).await.unwrap();
+    let changes: Vec<_> = after.plan.changes().map(|(step, change)| (step.device.to_string(), change.kind)).collect();
+    assert_eq!(changes, [("leaf3".to_owned(), Kind::Update), ("leaf5".to_owned(), Kind::Create)]);
+    let (looks, seconds) = (LOOKS.load(Ordering::SeqCst) - looks, begun.elapsed().as_secs_f64());
+    println!("1001 hooks in {seconds:.1} s: {looks} looks at the change log");
+    assert!(looks < 200, "{looks} looks");
+    assert_eq!((after.devices.len(), &after.intent.error), (10, &None));
     engine.stop().await;
     lab.shutdown().await;
 }

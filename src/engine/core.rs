@@ -497,6 +497,7 @@ impl Core {
                     self.happen("netbox", Severity::Error, text.clone());
                 }
                 self.intent.error = Some(text);
+                self.intent.held_back = false;
                 self.replan = true;
             }
             Ok(read) => {
@@ -507,6 +508,7 @@ impl Core {
                         self.happen("netbox", Severity::Error, refusal.clone());
                     }
                     self.intent.error = Some(refusal);
+                    self.intent.held_back = true;
                     self.replan = true;
                     // What was held back is part of the next read, whatever that says it touches.
                     self.held_back = true;
@@ -522,6 +524,7 @@ impl Core {
                         format!("intent read: {} objects, {} devices", read.objects, read.fabric.devices.len()),
                     );
                 }
+                self.intent.held_back = false;
                 self.intent.read = Some(now());
                 self.intent.objects = read.objects;
                 let touched = if std::mem::take(&mut self.held_back) { netbox::Touched::All } else { read.touched };

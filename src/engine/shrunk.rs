@@ -8,25 +8,38 @@ use crate::intent::Fabric;
 use crate::plan::guard::{self, Counts, Limits, Loss};
 
 /// The name under which shrunk intent is accepted.
-pub(super) const SHRANK: &str = "intent-shrank";
+pub const SHRANK: &str = "intent-shrank";
 /// So many objects of a kind are named.
 const NAMED: usize = 5;
+
+/// What a device's cluster says: members of a pair are never changed at once.
+const PAIRS: &str = "devices in pairs";
+/// What a VLAN group's scope says.
+const PAIRED: &str = "VLANs of clusters";
+/// What an L2VPN termination says.
+const STRETCHED: &str = "VLANs in L2VPNs";
 
 /// Objects of one kind: its name, and each object's id and words.
 type Kind<'a> = (&'static str, Vec<(u64, &'a str)>);
 
 /// Every kind of which deletes could be made.
-fn kinds(fabric: &Fabric) -> [Kind<'_>; 10] {
+fn kinds(fabric: &Fabric) -> [Kind<'_>; 13] {
     macro_rules! of {
         ($list:ident) => {
-            fabric.$list.iter().map(|record| (record.id, record.origin.object.as_str())).collect()
+            of!($list, |_| true)
+        };
+        ($list:ident, $which:expr) => {
+            fabric.$list.iter().filter($which).map(|record| (record.id, record.origin.object.as_str())).collect()
         };
     }
     [
         ("devices", of!(devices)),
+        (PAIRS, of!(devices, |device| device.pair.is_some())),
         ("interfaces", of!(interfaces)),
         ("addresses", of!(addresses)),
         ("VLANs", of!(vlans)),
+        (PAIRED, of!(vlans, |vlan| vlan.cluster.is_some())),
+        (STRETCHED, of!(vlans, |vlan| vlan.l2vpn.is_some())),
         ("VRFs", of!(vrfs)),
         ("L2VPNs", of!(l2vpns)),
         ("peer groups", of!(peer_groups)),
@@ -51,6 +64,17 @@ pub(super) fn counts(fabric: &Fabric) -> Counts {
 
 fn missing<'a>(fabric: &'a Fabric, kind: &str) -> BTreeSet<&'a str> {
     fabric.missing_fields.iter().filter(|(of, _)| *of == kind).map(|(_, name)| name.as_str()).collect()
+}
+
+/// However few they were: when none of what ties objects to each other is left, and everything it tied is still there, then the list
+/// of the ties was not shown.
+fn lost_ties(before: &Counts, after: &Counts) -> Vec<Loss> {
+    let count = |of: &Counts, kind: &str| of.get(kind).copied().unwrap_or(0);
+    let lost = |(tie, ends): &(&str, &[&str])| {
+        count(before, tie) > 0 && count(after, tie) == 0 && ends.iter().all(|end| count(after, end) >= count(before, end))
+    };
+    let ties: [(&str, &[&str]); 3] = [(PAIRS, &["devices"]), (PAIRED, &["VLANs"]), (STRETCHED, &["VLANs", "L2VPNs"])];
+    ties.into_iter().filter(lost).map(|(tie, _)| Loss { kind: Some(tie.to_owned()), had: count(before, tie), has: 0 }).collect()
 }
 
 /// Custom fields that were there and are not: renamed or deleted. What they said would be deleted from the devices.
@@ -78,8 +102,12 @@ fn lost_fields(before: &Counts, known: Option<&Fabric>, after: &Fabric) -> Vec<S
 /// Why new intent may not replace the one before. `known` is the one before, when it was read by this process: then objects are
 /// named, and not only counted.
 pub(super) fn refusal(before: &Counts, known: Option<&Fabric>, after: &Fabric) -> Option<String> {
-    let objects: Counts = before.iter().filter(|(kind, _)| !kind.starts_with(MISSING)).map(|(kind, count)| (kind.clone(), *count)).collect();
-    let losses = guard::losses(&objects, &counts(after), Limits::default());
+    let objects: Counts =
+        before.iter().filter(|(kind, _)| !kind.starts_with(MISSING)).map(|(kind, count)| (kind.clone(), *count)).collect();
+    let now = counts(after);
+    let mut losses = guard::losses(&objects, &now, Limits::default());
+    let ties = lost_ties(&objects, &now);
+    losses.extend(ties.into_iter().filter(|tie| !losses.iter().any(|loss| loss.kind == tie.kind)).collect::<Vec<_>>());
     let mut said: Vec<String> = losses.iter().map(|loss| words(loss, known, after)).collect();
     said.extend(lost_fields(before, known, after));
     (!said.is_empty()).then(|| {

@@ -678,7 +678,8 @@ impl<'s> Maker<'s> {
         let f = &self.settings.fields;
         for list in lists {
             let origin = self.origin(List::PrefixLists, list.id, &list.name, list.last_updated);
-            let devices = self.fields(List::PrefixLists, &list.custom_fields, &origin, None).get::<Vec<raw::Id>>(&f.applies_to, "a list of devices");
+            let devices =
+                self.fields(List::PrefixLists, &list.custom_fields, &origin, None).get::<Vec<raw::Id>>(&f.applies_to, "a list of devices");
             let of_list = prefix_rules.iter().filter(|rule| rule.prefix_list.id == list.id);
             let mut rules: Vec<PrefixRule> = of_list
                 .map(|rule| PrefixRule {
@@ -706,7 +707,8 @@ impl<'s> Maker<'s> {
         }
         for policy in policies {
             let origin = self.origin(List::Policies, policy.id, &policy.name, policy.last_updated);
-            let devices = self.fields(List::Policies, &policy.custom_fields, &origin, None).get::<Vec<raw::Id>>(&f.applies_to, "a list of devices");
+            let devices =
+                self.fields(List::Policies, &policy.custom_fields, &origin, None).get::<Vec<raw::Id>>(&f.applies_to, "a list of devices");
             let of_policy = policy_rules.iter().filter(|rule| rule.routing_policy.id == policy.id);
             let mut rules: Vec<PolicyRule> = of_policy
                 .map(|rule| PolicyRule {
