@@ -2,7 +2,7 @@
 //! force, that nothing is planned to be deleted, and that the next good read ends it.
 #![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic, clippy::print_stdout, clippy::print_stderr)] // test code
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::path::Path;
 use std::sync::atomic::{AtomicUsize, Ordering};
 use std::sync::{Arc, Mutex};
@@ -20,7 +20,9 @@ use fabric_orchestrator::engine::command::Command;
 use fabric_orchestrator::engine::snapshot::Snapshot;
 use fabric_orchestrator::engine::webhook::Webhooks;
 use fabric_orchestrator::engine::{Engine, Handle, Options};
+use fabric_orchestrator::netbox::{self, Client};
 use fabric_orchestrator::sim::lab::{Lab, LabData, LabOptions};
+use fabric_orchestrator::sim::netbox::server::{Running, Server};
 use serde_json::{Value, json};
 
 const LIMIT: Duration = Duration::from_secs(30);
@@ -258,6 +260,29 @@ async fn intent_that_shrank_waits_for_a_person() {
 /// How often the change log was looked at through [`in_front_of`], in all tests of this file.
 static LOOKS: AtomicUsize = AtomicUsize::new(0);
 
+/// N10 and N12 in another process: it has no intent from before, but the journal knows how much there was.
+#[tokio::test(flavor = "multi_thread")]
+async fn the_next_process_holds_shrunk_intent_back_too() {
+    let lab = lab().await;
+    let (engine, _) = watching(settings(&lab)).await;
+    engine.stop().await;
+    for (fault, said) in [
+        (json!({"kind": "custom_field_renamed", "name": "l3vni"}), "VRFs have no custom field `l3vni` any more"),
+        (json!({"kind": "empty", "path": "/api/vpn/l2vpn-terminations/"}), "2 VLANs in L2VPNs became 0"),
+        (json!({"kind": "shrink", "path": "/api/dcim/interfaces/"}), "122 interfaces became 61"),
+    ] {
+        lab.netbox.server().faults().add_json(&fault).unwrap();
+        let mut engine = Engine::start(settings(&lab), Options::once(Vec::new(), None, Vec::new())).unwrap();
+        let bad = engine.settled(LIMIT).await.unwrap();
+        let error = bad.intent.error.clone().unwrap_or_else(|| panic!("{said}: {:?}", deletes(&bad)));
+        assert!(error.contains(said) && bad.intent.held_back && bad.intent.read.is_none(), "{error}");
+        assert_eq!(bad.plan.changes().count(), 0, "{said}");
+        engine.stop().await;
+        lab.netbox.server().faults().clear();
+    }
+    lab.shutdown().await;
+}
+
 /// A NetBox in front of the lab's: every request is passed on, but those `answer` has something else for.
 async fn in_front_of(lab: &Lab, answer: Arc<Mutex<Option<Recorded>>>) -> String {
     let (target, http) = (lab.netbox.url.clone(), reqwest::Client::builder().no_proxy().build().unwrap());
@@ -476,4 +501,78 @@ async fn webhooks_hint_and_nothing_more() {
     assert_eq!((after.devices.len(), &after.intent.error), (10, &None));
     engine.stop().await;
     lab.shutdown().await;
+}
+
+/// N17: the same VLAN id and the same VRF name in other sites and other pairs. Each object is its own, whatever it is called.
+#[tokio::test(flavor = "multi_thread")]
+async fn the_same_numbers_elsewhere_are_not_ours() {
+    let lab = lab().await;
+    let (mut engine, good) = watching(settings(&lab)).await;
+    let foreign = json!({"id": "another-site", "calls": [
+        {"method": "POST", "path": "/api/ipam/vlan-groups/", "body": {"name": "plant", "slug": "plant"}, "expect": 201, "save": "group"},
+        {"method": "POST", "path": "/api/ipam/vlans/", "body": {"vid": 40, "name": "plant-floor", "group": "{group}"}, "expect": 201},
+        {"method": "POST", "path": "/api/ipam/vrfs/", "body": {"name": "gold", "rd": "65535:1"}, "expect": 201},
+    ]});
+    lab.netbox.server().apply(&serde_json::from_value(foreign).unwrap()).unwrap();
+    let after = mended(&mut engine, "N17").await;
+    assert_eq!((desired(&after), after.plan.changes().count()), (desired(&good), 0), "N17: another site");
+    assert!(after.intent.objects > good.intent.objects, "they were read");
+    // VLAN 40 of one pair is another object than VLAN 40 of the other one.
+    let ours = json!({"id": "one-pair", "refs": {"vlan": {"find": "/api/ipam/vlans/?group=leaf5-leaf6&vid=40", "id": 7}},
+        "calls": [{"method": "PATCH", "path": "/api/ipam/vlans/{vlan}/", "body": {"name": "renamed"}, "expect": 200}]});
+    lab.netbox.server().apply(&serde_json::from_value(ours).unwrap()).unwrap();
+    let after = mended(&mut engine, "N17").await;
+    let changes: Vec<_> = after.plan.changes().map(|(step, change)| (step.device.to_string(), change.kind)).collect();
+    assert_eq!(changes, [("leaf5".to_owned(), Kind::Update), ("leaf6".to_owned(), Kind::Update)]);
+    engine.stop().await;
+    lab.shutdown().await;
+}
+
+/// A NetBox alone, for what shows in many pages only: copies of the reference fabric, and a client of its own.
+async fn netbox(copies: usize, change: impl Fn(&mut netbox::Settings)) -> (Running, Client) {
+    let _ = rustls::crypto::ring::default_provider().install_default();
+    let data = LabData::embedded().unwrap();
+    let name = |copy: usize, text: &str| ["leaf", "spine"].iter().any(|word| text.starts_with(word)).then(|| format!("f{copy}-{text}"));
+    let server = Server::copied(&data.netbox, copies, name, &BTreeSet::new()).unwrap();
+    let running = server.listen("127.0.0.1:0".parse().unwrap()).await.unwrap();
+    let mut settings = netbox::Settings::new(&running.url, running.token.clone().into());
+    change(&mut settings);
+    let client = Client::new(settings).unwrap();
+    (running, client)
+}
+
+/// N4: pages that move while they are read, since objects before them are made or deleted. Rows add up, objects do not: the whole is
+/// read again, and refused when it never settles.
+#[tokio::test]
+async fn pages_that_move_are_read_again_or_refused() {
+    let (running, client) = netbox(1, |settings| {
+        settings.page_size = 50;
+        settings.graphql = netbox::GraphQl::Never;
+    })
+    .await;
+    let good = client.read(|_| {}).await.unwrap();
+    for (kind, keeps_moving) in [("page_repeats", false), ("page_skips", false), ("page_repeats", true), ("page_skips", true)] {
+        let mut fault = json!({"kind": kind, "path": "/api/dcim/interfaces/"});
+        if !keeps_moving {
+            fault["times"] = json!(3); // the pages of one read
+        }
+        running.server().faults().add_json(&fault).unwrap();
+        match client.read(|_| {}).await {
+            Ok(read) => assert!(!keeps_moving && read.objects == good.objects, "{kind}: {} of {}", read.objects, good.objects),
+            Err(error) => {
+                assert!(keeps_moving, "{kind}: {error}");
+                assert_eq!(error.code(), "truncated", "{kind}: {error}");
+                assert!(error.to_string().contains("/api/dcim/interfaces/") && error.hint().contains("read again"), "{kind}: {error}");
+            }
+        }
+        running.server().faults().clear();
+    }
+}
+
+/// N6: GraphQL gives at most 1,000 rows, and says neither that nor how many there are.
+#[tokio::test]
+async fn more_rows_than_graphql_gives_at_once_are_all_read() {
+    let (_running, client) = netbox(9, |settings| settings.graphql = netbox::GraphQl::Always).await;
+    let read = client.read(|_| {}).await.unwrap();
+    assert_eq!((read.fabric.devices.len(), read.fabric.interfaces.len()), (90, 9 * 122));
 }
