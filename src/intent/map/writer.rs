@@ -27,15 +27,7 @@ pub(super) struct Writer<'a> {
 impl<'a> Writer<'a> {
     pub(super) fn new(schema: &'a Schema, paths: &Arc<Paths>, device: &Device) -> Self {
         let made = Desired::nothing(paths);
-        Self {
-            schema,
-            device: Arc::clone(&device.name),
-            path: Path::root(),
-            nodes: Vec::new(),
-            places: FxHashMap::default(),
-            origin: Arc::clone(&device.origin),
-            made,
-        }
+        Self { schema, device: Arc::clone(&device.name), path: Path::root(), nodes: Vec::new(), places: FxHashMap::default(), origin: Arc::clone(&device.origin), made }
     }
 
     pub(super) fn finish(self) -> Desired {
