@@ -23,6 +23,7 @@ mod poller;
 pub mod rates;
 mod reader;
 mod reconcile;
+mod shrunk;
 mod sight;
 pub mod snapshot;
 pub mod subscriptions;
@@ -44,6 +45,7 @@ use crate::yang::Schema;
 use self::command::Command;
 pub use self::commit::name as outcome_name;
 pub use self::error::Error;
+pub use self::shrunk::SHRANK;
 use self::snapshot::{Snapshot, Stream};
 pub use crate::store::now;
 

@@ -433,6 +433,25 @@ fn intent_shows_what_is_wrong_whose_it_is_and_what_was_silenced() {
 }
 
 #[test]
+fn intent_that_shrank_is_taken_by_a_key_when_armed() {
+    let mut fixture = Fixture::new();
+    let mut model = fixture.model(120, 40);
+    assert_eq!(press(&mut model, "8 O"), [], "nothing is held back");
+    has(&model, &["no intent is held back"]);
+    fixture.snapshot.intent.held_back = true;
+    fixture.snapshot.intent.error = Some(format!(
+        "intent shrank and is not taken: 13 VLANs became 3 (gone: VLAN 34 gold #4{}); accept it by name",
+        ", VLAN 40 test #1".repeat(5)
+    ));
+    let mut model = fixture.model(120, 40);
+    assert_eq!(press(&mut model, "8 O"), [], "it leads to deletes, so the fabric is armed first");
+    has(&model, &["held back (O takes it)", "accept it by name", "read-only: A arms the fabric first"]);
+    fixture.snapshot.armed_until = Some(fixture.snapshot.now + 60_000);
+    let mut model = fixture.model(120, 40);
+    assert_eq!(press(&mut model, "8 O"), [Effect::Send(Command::Override("intent-shrank".to_owned()))]);
+}
+
+#[test]
 fn yang_opens_branch_by_branch_and_shows_live_and_desired_values() {
     let mut model = Fixture::new().model(120, 40);
     press(&mut model, "down down 3");

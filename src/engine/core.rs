@@ -47,7 +47,7 @@ use super::reconcile::PlanJob;
 use super::sight::Sight;
 use super::snapshot::{CommitStep, CommitView, DeviceView, Happening, IntentView, LogEntry, Outcome, Phase, Snapshot, Stream};
 use super::subscriptions::{self, Follow};
-use super::{Options, reconcile};
+use super::{Options, reconcile, shrunk};
 
 /// Between two snapshots in which only state moved.
 const FRAME: Duration = Duration::from_millis(100);
@@ -544,23 +544,25 @@ impl Core {
                     self.happen("netbox", Severity::Error, text.clone());
                 }
                 self.intent.error = Some(text);
+                self.intent.held_back = false;
                 self.replan = true;
             }
             Ok(read) => {
-                let accepted = self.overrides.contains(reconcile::SHRANK);
-                if let Some(refusal) = self.counts.as_ref().filter(|_| !accepted).and_then(|before| reconcile::shrunk(before, &read.fabric))
-                {
+                let accepted = self.overrides.contains(shrunk::SHRANK);
+                let refusal = |before| shrunk::refusal(before, self.fabric.as_deref(), &read.fabric);
+                if let Some(refusal) = self.counts.as_ref().filter(|_| !accepted).and_then(refusal) {
                     if self.intent.error.as_ref() != Some(&refusal) {
                         self.happen("netbox", Severity::Error, refusal.clone());
                     }
                     self.intent.error = Some(refusal);
+                    self.intent.held_back = true;
                     self.replan = true;
                     // What was held back is part of the next read, whatever that says it touches.
                     self.held_back = true;
                     return;
                 }
                 // Accepted once is not accepted for good.
-                self.overrides.remove(reconcile::SHRANK);
+                self.overrides.remove(shrunk::SHRANK);
                 self.count(&read.fabric);
                 if self.intent.error.take().is_some() || self.intent.read.is_none() {
                     self.happen(
@@ -569,6 +571,7 @@ impl Core {
                         format!("intent read: {} objects, {} devices", read.objects, read.fabric.devices.len()),
                     );
                 }
+                self.intent.held_back = false;
                 self.intent.read = Some(now());
                 self.intent.objects = read.objects;
                 let touched = if std::mem::take(&mut self.held_back) { netbox::Touched::All } else { read.touched };
@@ -580,7 +583,7 @@ impl Core {
 
     /// Remembers how much intent there is, in the journal too when it moved.
     fn count(&mut self, fabric: &intent::Fabric) {
-        let counts = reconcile::counts(fabric);
+        let counts = shrunk::counts(fabric);
         if self.counts.as_ref() == Some(&counts) {
             return;
         }
@@ -846,7 +849,7 @@ impl Core {
             Command::Override(name) => {
                 self.audit("override", &name).await;
                 self.happen("engine", Severity::Warning, format!("block {name} overridden by {}", self.settings.user));
-                if name == reconcile::SHRANK {
+                if name == shrunk::SHRANK {
                     self.reader_wake.whole.notify_one();
                 }
                 self.overrides.insert(name);

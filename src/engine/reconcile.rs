@@ -10,7 +10,7 @@ use crate::intent::Fabric;
 use crate::intent::map::Desired;
 use crate::netbox::Touched;
 use crate::plan::model::{FORMAT, Plan, UnknownDevice};
-use crate::plan::{self, DevicePart, PlanInput, guard, stage};
+use crate::plan::{self, DevicePart, PlanInput, stage};
 use crate::store::drift::Drift;
 use crate::store::now;
 use crate::tree::Tree;
@@ -232,35 +232,4 @@ pub(super) fn moved(before: Option<&Fabric>, after: &Fabric, device: &Arc<str>, 
     let of =
         |fabric: &Fabric| -> Vec<_> { fabric.findings.iter().filter(|finding| finding.device.as_ref() == Some(device)).cloned().collect() };
     names.contains(device) || of(before) != of(after)
-}
-
-/// How many objects of each kind intent holds.
-pub(super) fn counts(fabric: &Fabric) -> guard::Counts {
-    [
-        ("devices", fabric.devices.len()),
-        ("interfaces", fabric.interfaces.len()),
-        ("addresses", fabric.addresses.len()),
-        ("VLANs", fabric.vlans.len()),
-        ("VRFs", fabric.vrfs.len()),
-        ("L2VPNs", fabric.l2vpns.len()),
-        ("peer groups", fabric.peer_groups.len()),
-        ("BGP sessions", fabric.sessions.len()),
-        ("prefix lists", fabric.prefix_lists.len()),
-        ("routing policies", fabric.policies.len()),
-    ]
-    .into_iter()
-    .map(|(kind, count)| (kind.to_owned(), count))
-    .collect()
-}
-
-/// The name under which shrunk intent is accepted.
-pub(super) const SHRANK: &str = "intent-shrank";
-
-/// Why new intent may not replace the one before.
-pub(super) fn shrunk(before: &guard::Counts, after: &Fabric) -> Option<String> {
-    let found = guard::shrink(before, &counts(after));
-    let said: Vec<_> = found.iter().map(|finding| finding.message.clone()).collect();
-    (!said.is_empty()).then(|| {
-        format!("intent shrank and is not taken, or it would become deletes: {}; check NetBox and the token's permissions; if it was meant, accept it by name: {SHRANK}", said.join(", "))
-    })
 }

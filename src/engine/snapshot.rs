@@ -64,6 +64,8 @@ pub struct IntentView {
     pub read: Option<u64>,
     /// Why the last read failed; the intent in force is the one before. `None` when it did not.
     pub error: Option<String>,
+    /// Whether the last read is held back because it shrank, until somebody accepts it: [`super::SHRANK`].
+    pub held_back: bool,
     /// Objects read.
     pub objects: usize,
     /// While all of it is being read: how far that is.

@@ -1,5 +1,6 @@
 //! The fabric as intent describes it: typed records, whatever the source they were read from.
 
+use std::collections::BTreeSet;
 use std::sync::Arc;
 
 use rustc_hash::FxHashMap;
@@ -80,6 +81,8 @@ pub struct Fabric {
     pub policies: Vec<Policy>,
     /// What was found while the records were made; a device with an error here gets no plan.
     pub findings: Vec<Finding>,
+    /// Custom fields that NetBox does not have, or has no more: the kind of object, the field's name.
+    pub missing_fields: BTreeSet<(&'static str, String)>,
     index: Index,
 }
 

@@ -22,6 +22,7 @@ mod policy;
 mod routes;
 mod stp;
 mod system;
+mod unread;
 mod vlans;
 mod vrfs;
 mod vxlan;
@@ -118,9 +119,11 @@ pub fn desired(fabric: &Fabric, schema: &Schema, device: &str, paths: &Arc<Paths
     evpn::map(&scope, &mut writer);
     routes::map(&scope, &mut writer);
     own::map(&scope, &mut writer);
+    let unread = unread::findings(&scope);
     let mut made = writer.finish();
     made.management_vrfs = own::management_vrfs(&scope);
     made.maintenance = settings.maintenance;
     made.findings.extend(fabric.findings.iter().filter(|finding| finding.device.as_ref() == Some(&device.name)).cloned());
+    made.findings.extend(unread);
     made
 }

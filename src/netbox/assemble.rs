@@ -3,6 +3,7 @@
 //! An object that does not read at all rejects everything ([`Error::BadObject`]); a custom field of the wrong kind is a finding
 //! that keeps its device from being planned, since leaving it out would look like intent to delete what it stood for.
 
+use std::collections::BTreeSet;
 use std::net::IpAddr;
 use std::str::FromStr;
 use std::sync::Arc;
@@ -44,6 +45,7 @@ pub fn assemble(pages: &Pages, settings: &Settings) -> Result<Assembled, Error> 
         findings: Vec::new(),
         names: FxHashMap::default(),
         pages,
+        unknown: FxHashMap::default(),
     };
     let mut fabric = Fabric::default();
     let mut objects = 0;
@@ -55,11 +57,27 @@ pub fn assemble(pages: &Pages, settings: &Settings) -> Result<Assembled, Error> 
     maker.vpns(pages, &mut fabric, &mut objects)?;
     maker.bgp(pages, &mut fabric, &mut objects)?;
     maker.policies(pages, &mut fabric, &mut objects)?;
+    maker.say_unknown(&mut fabric);
     fabric.findings = maker.findings;
     let mut fabric = fabric.indexed();
     let mut linted = lint(&fabric);
     fabric.findings.append(&mut linted);
     Ok(Assembled { fabric, objects })
+}
+
+/// The objects of a list that carries custom fields.
+fn kind(list: List) -> &'static str {
+    match list {
+        List::Devices => "devices",
+        List::Interfaces => "interfaces",
+        List::Addresses => "addresses",
+        List::Vlans => "VLANs",
+        List::Vrfs => "VRFs",
+        List::L2vpns => "L2VPNs",
+        List::PrefixLists => "prefix lists",
+        List::Policies => "routing policies",
+        other => other.facts().word,
+    }
 }
 
 /// Who changed which object last, as far as the newest entries of the change log say.
@@ -108,21 +126,32 @@ struct Maker<'s> {
     names: FxHashMap<u64, Arc<str>>,
     /// What was read.
     pages: &'s Pages,
+    /// Custom fields that objects of a list came without.
+    unknown: FxHashMap<List, BTreeSet<String>>,
 }
 
 /// Custom fields of one object, read with findings about it.
 struct Fields<'m, 's, 'a> {
     maker: &'m mut Maker<'s>,
     custom: &'m Custom<'a>,
+    list: List,
     origin: Arc<Origin>,
     device: Option<Arc<str>>,
 }
 
 impl<'a> Fields<'_, '_, 'a> {
     fn get<T: Deserialize<'a>>(&mut self, name: &str, expected: &str) -> Option<T> {
-        match self.custom.get(name) {
-            Ok(value) => value,
-            Err(came) => {
+        let came = match self.custom.raw(name) {
+            None => {
+                self.maker.unknown(self.list, name);
+                return None;
+            }
+            Some("null" | "\"\"") => return None,
+            Some(came) => came,
+        };
+        match serde_json::from_str(came) {
+            Ok(value) => Some(value),
+            Err(_) => {
                 let came: String = came.chars().take(60).collect();
                 let message = format!("custom field `{name}` of {} is {came}, not {expected}", self.origin.object);
                 let finding = about(
@@ -197,24 +226,49 @@ impl<'s> Maker<'s> {
         })
     }
 
-    fn fields<'m, 'a>(&'m mut self, custom: &'m Custom<'a>, origin: &Arc<Origin>, device: Option<&Arc<str>>) -> Fields<'m, 's, 'a> {
-        Fields { maker: self, custom, origin: Arc::clone(origin), device: device.map(Arc::clone) }
+    fn fields<'m, 'a>(
+        &'m mut self,
+        list: List,
+        custom: &'m Custom<'a>,
+        origin: &Arc<Origin>,
+        device: Option<&Arc<str>>,
+    ) -> Fields<'m, 's, 'a> {
+        Fields { maker: self, custom, list, origin: Arc::clone(origin), device: device.map(Arc::clone) }
     }
 
-    /// Says which fields NetBox does not know, judged by the first object of a kind: all of a kind carry all fields.
-    fn missing(&mut self, word: &str, custom: Option<&Custom<'_>>, names: &[&str]) {
+    /// Notes which fields NetBox does not know, judged by the first object of a kind: all of a kind carry all fields.
+    fn missing(&mut self, list: List, custom: Option<&Custom<'_>>, names: &[&str]) {
         let Some(custom) = custom else { return };
-        for name in names.iter().filter(|name| !custom.knows(name)) {
-            self.findings.push(Finding {
-                code: "missing-custom-field".into(),
-                severity: if ["asn", "router_id"].contains(name) { Severity::Warning } else { Severity::Info },
-                device: None,
-                path: None,
-                origin: None,
-                message: format!("NetBox has no custom field `{name}` on {word}s"),
-                hint: "create it, or name the one that stands for it in the settings".into(),
-            });
+        for name in names.iter().filter(|name| custom.raw(name).is_none()) {
+            self.unknown(list, name);
         }
+    }
+
+    /// An object came without a field: NetBox shows every field it has, with null where nothing is set.
+    fn unknown(&mut self, list: List, name: &str) {
+        let known = self.unknown.entry(list).or_default();
+        if !known.contains(name) {
+            known.insert(name.to_owned());
+        }
+    }
+
+    /// Says which fields NetBox does not know.
+    fn say_unknown(&mut self, fabric: &mut Fabric) {
+        let unknown = self.unknown.iter().flat_map(|(list, names)| names.iter().map(|name| (kind(*list), name.clone())));
+        fabric.missing_fields = unknown.collect();
+        self.findings.extend(fabric.missing_fields.iter().map(|(kind, name)| Finding {
+            code: "missing-custom-field".into(),
+            severity: if *kind == "devices" && (*name == self.settings.fields.asn || *name == self.settings.fields.router_id) {
+                Severity::Warning
+            } else {
+                Severity::Info
+            },
+            device: None,
+            path: None,
+            origin: None,
+            message: format!("NetBox has no custom field `{name}` on {kind}"),
+            hint: "create it, or name the one that stands for it in the settings".into(),
+        }));
     }
 
     fn report(&mut self, code: &str, severity: Severity, device: Option<&Arc<str>>, origin: &Arc<Origin>, message: String, hint: &str) {
@@ -247,7 +301,7 @@ impl<'s> Maker<'s> {
             &f.mlag_heartbeat_vrf,
             &f.mlag_virtual_mac,
         ];
-        self.missing("device", devices.first().map(|device| &device.custom_fields), &names.map(String::as_str));
+        self.missing(List::Devices, devices.first().map(|device| &device.custom_fields), &names.map(String::as_str));
         for device in devices {
             // An unknown filter is ignored by NetBox and everything comes: tag and site are checked here again.
             let elsewhere = |site: &raw::Slugged<'_>| !self.settings.sites.iter().any(|wanted| *wanted == site.slug);
@@ -264,7 +318,7 @@ impl<'s> Maker<'s> {
             }
             let name: Arc<str> = Arc::from(name);
             let context = self.context(device.config_context, &name, &origin);
-            let mut fields = self.fields(&device.custom_fields, &origin, Some(&name));
+            let mut fields = self.fields(List::Devices, &device.custom_fields, &origin, Some(&name));
             let (asn, router_id) = (fields.get(&f.asn, "an AS number"), fields.text(&f.router_id));
             let mlag = fields.text(&f.mlag_domain_id).map(|domain| Mlag {
                 domain,
@@ -370,7 +424,7 @@ impl<'s> Maker<'s> {
             &f.vxlan_learn_restrict,
         ];
         let first = pages.each::<raw::Interface<'_>>(List::Interfaces).next().transpose()?;
-        self.missing("interface", first.as_ref().map(|interface| &interface.custom_fields), &names.map(String::as_str));
+        self.missing(List::Interfaces, first.as_ref().map(|interface| &interface.custom_fields), &names.map(String::as_str));
         fabric.interfaces.reserve(count);
         for interface in pages.each::<raw::Interface<'_>>(List::Interfaces) {
             let interface = interface?;
@@ -384,7 +438,7 @@ impl<'s> Maker<'s> {
                 _ => Some(Mode::Other),
             };
             let vlan = |vlan: raw::VlanBrief| VlanRef { id: vlan.id, vid: vlan.vid };
-            let mut c = self.fields(&interface.custom_fields, &origin, Some(&device));
+            let mut c = self.fields(List::Interfaces, &interface.custom_fields, &origin, Some(&device));
             let made = Interface {
                 id: interface.id,
                 device: interface.device.id,
@@ -426,7 +480,7 @@ impl<'s> Maker<'s> {
         let list: Vec<raw::Address<'_>> = pages.parse(List::Addresses)?;
         *objects += list.len();
         let f = &self.settings.fields;
-        self.missing("address", list.first().map(|address| &address.custom_fields), &[&f.virtual_ip]);
+        self.missing(List::Addresses, list.first().map(|address| &address.custom_fields), &[&f.virtual_ip]);
         let device_of: FxHashMap<u64, u64> = fabric.interfaces.iter().map(|interface| (interface.id, interface.device)).collect();
         for address in list {
             let on_interface = address.assigned_object_type.as_ref().is_some_and(|kind| kind.0 == "dcim.interface");
@@ -438,7 +492,7 @@ impl<'s> Maker<'s> {
                 return Err(Error::BadObject { object: origin.object.clone(), url: origin.url.clone(), reason: "it is no address".into() });
             };
             let role = text_of(address.role);
-            let virtual_ip = self.fields(&address.custom_fields, &origin, Some(&device)).flag(&f.virtual_ip) == Some(true);
+            let virtual_ip = self.fields(List::Addresses, &address.custom_fields, &origin, Some(&device)).flag(&f.virtual_ip) == Some(true);
             fabric.addresses.push(Address {
                 id: address.id,
                 interface,
@@ -483,10 +537,10 @@ impl<'s> Maker<'s> {
         let l2vpns: FxHashMap<u64, u64> =
             terminations.iter().filter_map(|termination| Some((ends(termination)?, termination.l2vpn.id))).collect();
         let f = &self.settings.fields;
-        self.missing("VLAN", vlans.first().map(|vlan| &vlan.custom_fields), &[&f.trunk_groups, &f.stp_disabled]);
+        self.missing(List::Vlans, vlans.first().map(|vlan| &vlan.custom_fields), &[&f.trunk_groups, &f.stp_disabled]);
         for vlan in vlans {
             let origin = self.origin(List::Vlans, vlan.id, &format!("{} {}", vlan.vid, vlan.name), vlan.last_updated);
-            let mut fields = self.fields(&vlan.custom_fields, &origin, None);
+            let mut fields = self.fields(List::Vlans, &vlan.custom_fields, &origin, None);
             let (trunk_groups, stp_disabled) = (fields.words(&f.trunk_groups), fields.flag(&f.stp_disabled).unwrap_or_default());
             fabric.vlans.push(Vlan {
                 id: vlan.id,
@@ -508,12 +562,12 @@ impl<'s> Maker<'s> {
         let vrfs: Vec<raw::Vrf<'_>> = pages.parse(List::Vrfs)?;
         let l2vpns: Vec<raw::L2vpn<'_>> = pages.parse(List::L2vpns)?;
         *objects += vrfs.len() + l2vpns.len();
-        self.missing("VRF", vrfs.first().map(|vrf| &vrf.custom_fields), &[&f.l3vni, &f.rd_template, &f.redistribute]);
-        self.missing("L2VPN", l2vpns.first().map(|l2vpn| &l2vpn.custom_fields), &[&f.rd_template, &f.redistribute]);
+        self.missing(List::Vrfs, vrfs.first().map(|vrf| &vrf.custom_fields), &[&f.l3vni, &f.rd_template, &f.redistribute]);
+        self.missing(List::L2vpns, l2vpns.first().map(|l2vpn| &l2vpn.custom_fields), &[&f.rd_template, &f.redistribute]);
         let targets = |list: Vec<raw::Named<'_>>| list.into_iter().map(|target| target.name.into_owned()).collect();
         for vrf in vrfs {
             let origin = self.origin(List::Vrfs, vrf.id, &vrf.name, vrf.last_updated);
-            let mut fields = self.fields(&vrf.custom_fields, &origin, None);
+            let mut fields = self.fields(List::Vrfs, &vrf.custom_fields, &origin, None);
             let l3vni = fields.get(&f.l3vni, "a VNI");
             let rd_template = fields.text(&f.rd_template);
             let redistribute = fields.get(&f.redistribute, "a list of {source, route_map}").unwrap_or_default();
@@ -531,7 +585,7 @@ impl<'s> Maker<'s> {
         }
         for l2vpn in l2vpns {
             let origin = self.origin(List::L2vpns, l2vpn.id, &l2vpn.name, l2vpn.last_updated);
-            let mut fields = self.fields(&l2vpn.custom_fields, &origin, None);
+            let mut fields = self.fields(List::L2vpns, &l2vpn.custom_fields, &origin, None);
             let rd_template = fields.text(&f.rd_template);
             let redistribute = fields.get(&f.redistribute, "a list of {source, route_map}").unwrap_or_default();
             fabric.l2vpns.push(L2vpn {
@@ -624,7 +678,8 @@ impl<'s> Maker<'s> {
         let f = &self.settings.fields;
         for list in lists {
             let origin = self.origin(List::PrefixLists, list.id, &list.name, list.last_updated);
-            let devices = self.fields(&list.custom_fields, &origin, None).get::<Vec<raw::Id>>(&f.applies_to, "a list of devices");
+            let devices =
+                self.fields(List::PrefixLists, &list.custom_fields, &origin, None).get::<Vec<raw::Id>>(&f.applies_to, "a list of devices");
             let of_list = prefix_rules.iter().filter(|rule| rule.prefix_list.id == list.id);
             let mut rules: Vec<PrefixRule> = of_list
                 .map(|rule| PrefixRule {
@@ -652,7 +707,8 @@ impl<'s> Maker<'s> {
         }
         for policy in policies {
             let origin = self.origin(List::Policies, policy.id, &policy.name, policy.last_updated);
-            let devices = self.fields(&policy.custom_fields, &origin, None).get::<Vec<raw::Id>>(&f.applies_to, "a list of devices");
+            let devices =
+                self.fields(List::Policies, &policy.custom_fields, &origin, None).get::<Vec<raw::Id>>(&f.applies_to, "a list of devices");
             let of_policy = policy_rules.iter().filter(|rule| rule.routing_policy.id == policy.id);
             let mut rules: Vec<PolicyRule> = of_policy
                 .map(|rule| PolicyRule {

@@ -274,7 +274,10 @@ fn said(body: &[u8], json: bool) -> String {
     for c in text.chars() {
         match c {
             '<' if !json => in_tag = true,
-            '>' if in_tag => in_tag = false,
+            '>' if in_tag => {
+                in_tag = false;
+                plain.push(' ');
+            }
             _ if !in_tag => plain.push(if c.is_whitespace() { ' ' } else { c }),
             _ => {}
         }

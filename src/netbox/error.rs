@@ -4,7 +4,7 @@
 #[derive(Clone, Debug, thiserror::Error)]
 pub enum Error {
     /// No token, a bad one, or one without permission: NetBox answers 403 to all of these.
-    #[error("NetBox denied {url}: {text}")]
+    #[error("NetBox denied {}: {text}", short(url))]
     Denied {
         /// Without the token.
         url: String,
@@ -12,7 +12,7 @@ pub enum Error {
         text: String,
     },
     /// 5xx, or another status nobody expects.
-    #[error("NetBox answered {status} to {url}: {text}")]
+    #[error("NetBox answered {status} to {}: {text}", short(url))]
     ServerError {
         /// Address.
         url: String,
@@ -22,7 +22,7 @@ pub enum Error {
         text: String,
     },
     /// HTML where JSON was due: a login page, a proxy, a plugin that is not there.
-    #[error("NetBox answered {status} to {url} with {content_type} instead of JSON")]
+    #[error("NetBox answered {status} to {} with {content_type} instead of JSON", short(url))]
     NotJson {
         /// Address.
         url: String,
@@ -32,7 +32,7 @@ pub enum Error {
         content_type: String,
     },
     /// Fewer objects than the answer says there are.
-    #[error("the list {url} is cut: {got} of {count} objects came")]
+    #[error("the list {} is cut: {got} of {count} objects came", short(url))]
     Truncated {
         /// Address.
         url: String,
@@ -50,7 +50,7 @@ pub enum Error {
         reason: String,
     },
     /// No answer in time.
-    #[error("NetBox did not answer {url} within {seconds} s")]
+    #[error("NetBox did not answer {} within {seconds} s", short(url))]
     Timeout {
         /// Address.
         url: String,
@@ -58,7 +58,7 @@ pub enum Error {
         seconds: u64,
     },
     /// An object that is not as this client knows it.
-    #[error("{object} does not read: {reason}")]
+    #[error("{object} ({}) does not read: {reason}", short(url))]
     BadObject {
         /// `interface Ethernet1 #412`.
         object: String,
@@ -95,6 +95,12 @@ pub enum Error {
         /// What is wrong with them.
         reason: String,
     },
+}
+
+/// An address without its query, which names every field and device that was asked for: the next step has to fit on the line too.
+/// The log has it whole.
+fn short(url: &str) -> &str {
+    url.split('?').next().unwrap_or(url)
 }
 
 impl Error {

@@ -92,7 +92,10 @@ impl<F: Fn(&Call) + Send + Sync> Session<'_, F> {
             Err(error) if mode == GraphQl::Always => Err(error),
             Err(error) => {
                 tracing::info!(%error, "GraphQL is not used");
-                let _ = self.client.graphql_off.set(error.to_string());
+                // What passes (a proxy, a timeout) is asked again with the next whole read; what NetBox refuses stays refused.
+                if matches!(error, Error::GraphQl { .. } | Error::NotJson { .. } | Error::Denied { .. }) {
+                    let _ = self.client.graphql_off.set(error.to_string());
+                }
                 Ok(false)
             }
         }

@@ -183,18 +183,9 @@ pub(super) struct Text<'a>(#[serde(borrow)] pub(super) Cow<'a, str>);
 pub(super) struct Custom<'a>(Vec<(Cow<'a, str>, &'a RawValue)>);
 
 impl<'a> Custom<'a> {
-    /// Whether NetBox knows a field of this name on this kind of object.
-    pub(super) fn knows(&self, name: &str) -> bool {
-        self.0.iter().any(|(known, _)| known == name)
-    }
-
-    /// One value, `None` when it is null or empty. `Err` is what came instead.
-    pub(super) fn get<T: Deserialize<'a>>(&self, name: &str) -> Result<Option<T>, &'a str> {
-        let Some((_, raw)) = self.0.iter().find(|(known, _)| known == name) else { return Ok(None) };
-        match raw.get() {
-            "null" | "\"\"" => Ok(None),
-            text => serde_json::from_str(text).map(Some).map_err(|_| text),
-        }
+    /// One value as it came; `None` when NetBox knows no field of this name on this kind of object.
+    pub(super) fn raw(&self, name: &str) -> Option<&'a str> {
+        self.0.iter().find(|(known, _)| known == name).map(|(_, raw)| raw.get())
     }
 }
 

@@ -36,6 +36,22 @@ pub fn shrink(before: &Counts, after: &Counts) -> Vec<Finding> {
 
 /// As [`shrink`], with limits of one's own.
 pub fn shrink_within(before: &Counts, after: &Counts, limits: Limits) -> Vec<Finding> {
+    losses(before, after, limits).iter().map(refusal).collect()
+}
+
+/// More objects of a kind are gone than may go at once.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Loss {
+    /// `devices`; `None` for all kinds together, of which none lost too much alone.
+    pub kind: Option<String>,
+    /// How many there were.
+    pub had: usize,
+    /// How many there are.
+    pub has: usize,
+}
+
+/// What was lost beyond the limits; at most one loss a kind.
+pub fn losses(before: &Counts, after: &Counts, limits: Limits) -> Vec<Loss> {
     let mut found = Vec::new();
     let now = |kind: &str| after.get(kind).copied().unwrap_or(0);
     for (kind, had) in before {
@@ -43,17 +59,18 @@ pub fn shrink_within(before: &Counts, after: &Counts, limits: Limits) -> Vec<Fin
         let lost = had.saturating_sub(has);
         let vanished = has == 0 && *had >= limits.vanish_from;
         if vanished || lost > limits.kind_objects.max(had * limits.kind_percent / 100) {
-            found.push(refusal(kind, *had, has));
+            found.push(Loss { kind: Some(kind.clone()), had: *had, has });
         }
     }
     let (had, has): (usize, usize) = before.iter().fold((0, 0), |(had, has), (kind, count)| (had + count, has + now(kind).min(*count)));
     if found.is_empty() && had.saturating_sub(has) > (2 * limits.kind_objects).max(had * limits.total_percent / 100) {
-        found.push(refusal("objects", had, has));
+        found.push(Loss { kind: None, had, has });
     }
     found
 }
 
-fn refusal(kind: &str, had: usize, has: usize) -> Finding {
+fn refusal(Loss { kind, had, has }: &Loss) -> Finding {
+    let kind = kind.as_deref().unwrap_or("objects");
     Finding {
         code: "intent-shrank".to_owned(),
         severity: Severity::Error,

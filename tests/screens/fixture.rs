@@ -272,6 +272,7 @@ impl Fixture {
             intent: IntentView {
                 url: "http://127.0.0.1:8900".to_owned(),
                 read: Some(NOW - 8_000),
+                held_back: false,
                 error: None,
                 objects: 512,
                 reading: None,

@@ -373,7 +373,7 @@ pub fn view(model: &Model, draw: &mut Draw<'_>, area: Rect) {
 }
 
 /// A text in lines of at most `columns`, broken between words where there is room to, within a URL where there is not.
-fn wrapped(text: &str, columns: usize) -> Vec<String> {
+pub(super) fn wrapped(text: &str, columns: usize) -> Vec<String> {
     let columns = columns.max(1);
     let (mut lines, mut line, mut width) = (Vec::new(), String::new(), 0);
     for word in text.split_whitespace() {

@@ -6,12 +6,15 @@ use std::sync::Arc;
 use ratatui::layout::Rect;
 use serde::{Deserialize, Serialize};
 
+use super::fabric::wrapped;
 use super::{Act, Screen, facts};
 use crate::diff::change::{Finding, Severity};
+use crate::engine::SHRANK;
+use crate::engine::command::Command;
 use crate::engine::snapshot::IntentView;
 use crate::tui::app::{self, Effect, Model};
 use crate::tui::draw::{Draw, pad};
-use crate::tui::keys::{Context, Row as Key, row};
+use crate::tui::keys::{Context, Row as Key, row, writes};
 use crate::tui::list::List;
 
 const HERE: Context = Context::On(Screen::Intent);
@@ -20,6 +23,13 @@ const HERE: Context = Context::On(Screen::Intent);
 pub static KEYS: &[Key] = &[
     row(HERE, &["o"], "netbox url", app::Msg::Intent(Msg::CopyUrl), "copy the URL of the NetBox object it is about"),
     row(HERE, &["z"], "silenced", app::Msg::Intent(Msg::Silenced), "show what the settings silence, and why, or hide it"),
+    writes(
+        HERE,
+        &["O"],
+        "take what shrank",
+        app::Msg::Intent(Msg::TakeShrunk),
+        "take intent that shrank in force, after looking at what is gone",
+    ),
     row(HERE, &["enter"], "open device", app::Msg::Act(Act::Enter), "open the device it is about"),
 ];
 
@@ -30,6 +40,8 @@ pub enum Msg {
     CopyUrl,
     /// Show silenced ones.
     Silenced,
+    /// Take intent that is held back because it shrank.
+    TakeShrunk,
 }
 
 /// A finding's name: rule, device, sentence.
@@ -93,6 +105,12 @@ pub fn update(model: &mut Model, msg: Msg) -> Vec<Effect> {
             model.intent.silenced = !model.intent.silenced;
             rebuild(model);
         }
+        // Held back or not is decided by what is, not by a picture that may be frozen.
+        Msg::TakeShrunk if model.live.intent.held_back => {
+            model.say(Severity::Warning, "intent is read again and taken as it is".to_owned());
+            return vec![Effect::Send(Command::Override(SHRANK.to_owned()))];
+        }
+        Msg::TakeShrunk => model.say(Severity::Info, "no intent is held back".to_owned()),
     }
     Vec::new()
 }
@@ -129,6 +147,8 @@ const DEVICE: usize = 10;
 const RULE: usize = 22;
 /// Columns of a progress bar.
 const BAR: usize = 20;
+/// Most lines of what the last read failed with.
+const ERROR: usize = 5;
 /// Lines of the pane that tells of the selected one.
 const DETAIL: u16 = 6;
 
@@ -141,8 +161,12 @@ pub fn view(model: &Model, draw: &mut Draw<'_>, area: Rect) {
     draw.put(area.x + 1, area.y, area.width.saturating_sub(2), &head, theme.text);
     let mut top = area.y + 1;
     if let Some(error) = &intent.error {
-        draw.put(area.x + 1, top, area.width.saturating_sub(2), &format!("the last read failed: {error}"), theme.bad);
-        top += 1;
+        let width = area.width.saturating_sub(2);
+        let words = if intent.held_back { format!("held back (O takes it): {error}") } else { format!("the last read failed: {error}") };
+        for line in wrapped(&words, usize::from(width)).iter().take(ERROR) {
+            draw.put(area.x + 1, top, width, line, theme.bad);
+            top += 1;
+        }
     }
     for (kind, got, of) in intent.reading.iter().flat_map(|kinds| kinds.iter()).take(usize::from(area.height / 2)) {
         let full = of.map_or(0, |of| if of == 0 { BAR } else { got * BAR / of.max(*got) });
