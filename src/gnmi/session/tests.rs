@@ -388,7 +388,8 @@ async fn what_waits_is_bounded_over_all_devices() {
         tokio::time::sleep(Duration::from_millis(1)).await;
         most = most.max(budget.held());
     }
-    assert!(most > 2000 && most < 2000 + 3 * 200, "30,000 updates were sent, {most} waited");
+    // A session above its share is not read any more; what its connection had brought in one piece by then still counts.
+    assert!(most > 2000 && most < 2000 + 3 * 1000, "30,000 updates were sent, {most} waited");
     for mirror in &mut mirrors {
         mirror.until("the last values", |mirror| mirror.holds(&counters(100, 100))).await;
         assert_eq!(mirror.dropped, 0, "the device had to wait, nothing was thrown away");
