@@ -7,6 +7,7 @@
 use std::collections::{BTreeMap, BTreeSet};
 use std::fmt::Write as _;
 use std::sync::{Arc, Mutex, PoisonError};
+use std::time::{Duration, Instant};
 
 use super::client::{Call, Client, Read, Session};
 use super::error::Error;
@@ -17,6 +18,8 @@ use super::touch;
 
 /// Ids of the change log may be committed out of order: so many before the last known one are looked at again.
 const OVERLAP: u64 = 50;
+/// After that long without a new entry, nothing older is still being committed.
+const SETTLED: Duration = Duration::from_secs(120);
 /// More objects than that are read faster as a whole.
 const MOST: usize = 500;
 
@@ -27,6 +30,8 @@ pub(super) struct Held {
     pub(super) pages: Pages,
     /// The newest entry of the change log in it; `None` when the log may not be read.
     pub(super) last: Option<u64>,
+    /// When its newest entry was seen.
+    pub(super) moved: Instant,
 }
 
 /// An entry of the change log, as far as it matters here.
@@ -56,9 +61,13 @@ impl Client {
         let before = held.pages.clone();
         let (mut seen, mut moved) = (Vec::new(), Moved::default());
         for _ in 0..READS {
-            let fresh = session.entries(last, &mut held.pages).await?;
+            let settled = held.moved.elapsed() > SETTLED && seen.is_empty();
+            let fresh = session.entries(last, settled, &mut held.pages).await?;
             let fresh: Vec<Entry> = fresh.into_iter().filter(|entry| !seen.contains(&entry.id)).collect();
             seen.extend(fresh.iter().map(|entry| entry.id));
+            if !fresh.is_empty() {
+                held.moved = Instant::now();
+            }
             last = fresh.iter().map(|entry| entry.id).fold(last, u64::max);
             let relevant: Vec<&Entry> = fresh.iter().filter(|entry| List::relevant(&entry.kind)).collect();
             if relevant.is_empty() {
@@ -123,12 +132,12 @@ impl<F: Fn(&Call) + Send + Sync> Session<'_, F> {
         Ok(Some(last))
     }
 
-    /// Entries nobody has seen, those shortly before `last` among them. All that come go into `pages`: they name authors.
-    pub(super) async fn entries(&self, last: u64, pages: &mut Pages) -> Result<Vec<Entry>, Error> {
+    /// Entries nobody has seen, those shortly before `last` among them unless `settled`. They go into `pages`, too: they name authors.
+    pub(super) async fn entries(&self, last: u64, settled: bool, pages: &mut Pages) -> Result<Vec<Entry>, Error> {
         let facts = List::Changes.facts();
-        let known = self.client.recent.lock().unwrap_or_else(PoisonError::into_inner).clone();
         // Without memory of what was seen, older ids say nothing.
-        let from = if known.is_empty() { last + 1 } else { (last + 1).saturating_sub(OVERLAP) };
+        let blank = self.client.recent.lock().unwrap_or_else(PoisonError::into_inner).is_empty();
+        let from = if blank || settled { last + 1 } else { (last + 1).saturating_sub(OVERLAP) };
         let (mut found, mut start) = (Vec::new(), from);
         loop {
             let size = self.client.settings().page_size;
@@ -136,16 +145,24 @@ impl<F: Fn(&Call) + Send + Sync> Session<'_, F> {
             let body = self.get(&url).await?;
             let page_body = body.clone();
             let entries = page::<raw::Change<'_>>(List::Changes, &url, &page_body)?;
-            found.extend(entries.results.iter().filter(|entry| entry.id >= from && !known.contains(&entry.id)).map(|entry| Entry {
-                id: entry.id,
-                kind: entry.changed_object_type.to_string(),
-                object: entry.changed_object_id,
-                deleted: entry.action.as_ref().is_some_and(|action| action.0 == "delete"),
-            }));
+            let known = found.len();
+            {
+                let recent = self.client.recent.lock().unwrap_or_else(PoisonError::into_inner);
+                let fresh = entries.results.iter().filter(|entry| entry.id >= from && !recent.contains(&entry.id));
+                found.extend(fresh.map(|entry| Entry {
+                    id: entry.id,
+                    kind: entry.changed_object_type.to_string(),
+                    object: entry.changed_object_id,
+                    deleted: entry.action.as_ref().is_some_and(|action| action.0 == "delete"),
+                }));
+            }
             let top = entries.results.iter().map(|entry| entry.id).max().unwrap_or(0);
             // A server without cursors ignores `start` and says a count: its first page holds the newest.
             let end = entries.next.is_none() || entries.count.is_some() || top < start;
-            pages.push(List::Changes, url, body)?;
+            // Nearly every look finds nothing new: then nothing is kept of it.
+            if found.len() > known {
+                pages.push(List::Changes, url, body)?;
+            }
             if end {
                 return Ok(found);
             }

@@ -5,6 +5,7 @@
 
 use std::fmt::Write as _;
 use std::sync::{Mutex, PoisonError};
+use std::time::Instant;
 
 use futures_util::{StreamExt, TryStreamExt, stream};
 use serde::de::IgnoredAny;
@@ -50,7 +51,7 @@ impl Client {
                 Err(error) => return Err(error),
             }
             if let Some(last) = last {
-                let fresh = session.entries(last, &mut pages).await?;
+                let fresh = session.entries(last, false, &mut pages).await?;
                 self.remember(fresh.iter().map(|entry| entry.id));
                 if fresh.iter().any(|entry| List::relevant(&entry.kind)) {
                     tracing::debug!(attempt, last, "NetBox was edited during the read");
@@ -58,7 +59,7 @@ impl Client {
                     continue;
                 }
             }
-            let held = Held { pages, last };
+            let held = Held { pages, last, moved: Instant::now() };
             let read = held.assemble(self.settings(), Touched::All).await?;
             self.hold(Some(held));
             return Ok(Read { calls: session.calls.into_inner().unwrap_or_else(PoisonError::into_inner), ..read });
