@@ -25,6 +25,7 @@ mod reader;
 mod reconcile;
 mod shrunk;
 mod sight;
+pub mod silence;
 pub mod snapshot;
 pub mod subscriptions;
 pub mod webhook;

@@ -6,6 +6,5 @@ pub mod finding;
 pub mod lint;
 pub mod map;
 pub mod records;
-pub mod silence;
 
 pub use fabric::Fabric;

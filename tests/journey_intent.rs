@@ -6,6 +6,8 @@
 #[allow(dead_code)] // each journey takes what it needs of it
 mod process;
 
+use std::time::{Duration, Instant};
+
 use process::Lab;
 use serde_json::{Value, json};
 
@@ -113,4 +115,33 @@ fn a_second_vrf_comes_in_the_order_it_needs() {
         let places: Vec<_> = order.iter().map(|piece| place(changes, "leaf3", piece)).collect();
         assert!(places.is_sorted(), "{places:?}");
     });
+}
+
+#[test]
+fn what_only_a_branch_wants_is_marked_and_never_sent() {
+    let lab = Lab::start(&[]);
+    let (status, _) = lab.netbox("POST", "/api/plugins/branching/branches/", &[], r#"{"name": "CR 7"}"#);
+    assert_eq!(status, 201);
+    let branch = || lab.netbox("GET", "/api/plugins/branching/branches/", &[], "").1["results"][0].clone();
+    let end = Instant::now() + Duration::from_secs(30);
+    while branch()["status"]["value"] != "ready" {
+        assert!(Instant::now() < end, "{:#}", branch());
+        std::thread::sleep(Duration::from_millis(20));
+    }
+    let schema = branch()["schema_id"].as_str().unwrap().to_owned();
+    let port = "/api/dcim/interfaces/46/";
+    assert_eq!(lab.netbox("PATCH", port, &[("X-NetBox-Branch", &schema)], r#"{"mtu": 9000}"#).0, 200);
+    assert_eq!(lab.netbox("PATCH", port, &[], r#"{"description": "on main"}"#).0, 200);
+    let folder = tempfile::tempdir().unwrap();
+    let file = folder.path().join("branch.json");
+    let file = file.to_str().unwrap();
+    let (code, plan) = lab.json(&["plan", "--branch", "CR 7", "--out", file, "--json"]);
+    let marks: Vec<_> = plan["changes"].as_array().unwrap().iter().map(|change| (&change["desired"], change["unmerged"] == true)).collect();
+    assert_eq!((code, marks), (2, vec![(&json!(9000), true)]), "the branch was made before main's edit: {plan:#}");
+    let (code, done) = lab.json(&["apply", file, "--yes", "--json"]);
+    assert_eq!((code, &done["devices"][0]["outcome"]), (3, &json!("refused")), "{done:#}");
+    assert!(done["devices"][0]["reason"].as_str().unwrap().contains("merge"), "{done:#}");
+    // Nothing of it is on the device: only what main wants is left to do.
+    let (_, plan) = lab.json(&["plan", "--json"]);
+    assert_eq!((plan["changes"].as_array().unwrap().len(), &plan["changes"][0]["desired"]), (1, &json!("on main")), "{plan:#}");
 }

@@ -22,6 +22,7 @@ use fabric_orchestrator::engine::webhook::Webhooks;
 use fabric_orchestrator::engine::{Engine, Handle, Options};
 use fabric_orchestrator::netbox::{self, Client};
 use fabric_orchestrator::sim::lab::{Lab, LabData, LabOptions};
+use fabric_orchestrator::sim::netbox::hook::signature;
 use fabric_orchestrator::sim::netbox::server::{Running, Server};
 use serde_json::{Value, json};
 
@@ -459,8 +460,7 @@ async fn webhooks_hint_and_nothing_more() {
         said.to_string()
     };
     let post = |body: String, secret: &str| {
-        let key = ring::hmac::Key::new(ring::hmac::HMAC_SHA512, secret.as_bytes());
-        let signature: String = ring::hmac::sign(&key, body.as_bytes()).as_ref().iter().map(|byte| format!("{byte:02x}")).collect();
+        let signature = signature(secret.as_bytes(), body.as_bytes());
         let sent = http.post(&url).header("X-Hook-Signature", signature).body(body).send();
         async move {
             let answer = sent.await.unwrap();

@@ -10,7 +10,8 @@ use std::net::TcpStream;
 use std::process::{Child, ChildStdout, Command, Stdio};
 use std::time::{Duration, Instant};
 
-use process::{BINARY, Lab};
+use fabric_orchestrator::sim::netbox::hook::signature;
+use process::{BINARY, Lab, send};
 use serde_json::Value;
 
 /// A command that goes on until it is told to end.
@@ -120,28 +121,12 @@ fn drift_watch_tells_what_comes_and_goes() {
     assert_eq!(watch.end(), Some(0));
 }
 
-/// Sends one request; the status code.
-fn send(address: &str, method: &str, page: &str, headers: &[(&str, &str)], body: &str) -> u16 {
-    let mut stream = TcpStream::connect(address).unwrap();
-    let more: String = headers.iter().map(|(name, value)| format!("{name}: {value}\r\n")).collect();
-    let length = body.len();
-    write!(
-        stream,
-        "{method} {page} HTTP/1.1\r\nHost: {address}\r\nConnection: close\r\nContent-Type: application/json\r\nContent-Length: {length}\r\n{more}\r\n{body}"
-    )
-    .unwrap();
-    let mut text = String::new();
-    stream.read_to_string(&mut text).unwrap();
-    text.split_whitespace().nth(1).unwrap().parse().unwrap()
-}
-
 /// A hook as NetBox signs it, the secret of these settings in its key.
 fn hook(stamp: &str, secret: &str) -> (String, String) {
     let body = format!(
         r#"{{"event":"updated","timestamp":"{stamp}","object_type":"dcim.interface","data":{{}},"request":{{"id":"7","user":"ann"}},"snapshots":{{}}}}"#
     );
-    let tag = ring::hmac::sign(&ring::hmac::Key::new(ring::hmac::HMAC_SHA512, secret.as_bytes()), body.as_bytes());
-    let signature = tag.as_ref().iter().fold(String::new(), |text, byte| text + &format!("{byte:02x}"));
+    let signature = signature(secret.as_bytes(), body.as_bytes());
     (body, signature)
 }
 
@@ -159,10 +144,7 @@ fn settings(lab: &Lab, more: &str) -> (tempfile::TempDir, String) {
 
 /// Edits an interface's description in NetBox as a person does.
 fn describe(lab: &Lab, id: u64, text: &str) {
-    let address = lab.url.strip_prefix("http://").unwrap();
-    let token = format!("Bearer {}", lab.token);
-    let headers = [("Authorization", token.as_str())];
-    let status = send(address, "PATCH", &format!("/api/dcim/interfaces/{id}/"), &headers, &format!(r#"{{"description":"{text}"}}"#));
+    let (status, _) = lab.netbox("PATCH", &format!("/api/dcim/interfaces/{id}/"), &[], &format!(r#"{{"description":"{text}"}}"#));
     assert_eq!(status, 200);
 }
 
@@ -177,7 +159,7 @@ fn an_edit_in_netbox_is_desired_state_soon() {
     until(&listen, "/metrics", "fabric_orch_drift_changes{fabric=\"lab\",device=\"leaf3\"} 1");
     describe(&lab, 46, "spine1");
     until(&listen, "/metrics", "fabric_orch_in_sync{fabric=\"lab\"} 1");
-    assert_eq!(send(&listen, "POST", "/webhook/netbox", &[], "{}"), 404, "no secret, no hooks");
+    assert_eq!(send(&listen, "POST", "/webhook/netbox", &[], "{}").0, 404, "no secret, no hooks");
     assert_eq!(serve.end(), Some(0));
 
     // The change log is not looked at by itself: only a hook makes it.
@@ -187,7 +169,7 @@ fn an_edit_in_netbox_is_desired_state_soon() {
     until(&listen, "/metrics", "fabric_orch_in_sync{fabric=\"lab\"} 1");
     describe(&lab, 46, "by hook");
     let now = jiff::Timestamp::now().to_string();
-    let post = |(body, signature): &(String, String)| send(&listen, "POST", "/webhook/netbox", &[("X-Hook-Signature", signature)], body);
+    let post = |(body, signature): &(String, String)| send(&listen, "POST", "/webhook/netbox", &[("X-Hook-Signature", signature)], body).0;
     assert_eq!(post(&hook(&now, "guess")), 401);
     assert_eq!(post(&hook("2020-01-01T00:00:00Z", "hush")), 409, "an old one");
     let genuine = hook(&now, "hush");

@@ -6,6 +6,7 @@
 # Uses the server at NETBOX_URL / NETBOX_TOKEN, else starts `$FABRIC_ORCH lab --headless` (default: target/release or target/debug).
 # Exit 0: no difference, or nothing to compare with (said so). Exit 1: a difference.
 set -euo pipefail
+trap 'echo "$0: line $LINENO failed: $BASH_COMMAND" >&2' ERR
 cd "$(dirname "$0")/.."
 MATERIAL=${1:-${FABRIC_MATERIAL:-../shared}}
 if [ ! -f "$MATERIAL/netbox/check.py" ] || [ ! -f "$MATERIAL/netbox/recorded/index.json" ]; then

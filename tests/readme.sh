@@ -3,6 +3,7 @@
 # A line that opens the console runs in a terminal (tmux) until the ten devices are live, and is left with `q`.
 # Lines of ```sh blocks that start with `cargo test` are the caller's part (CI runs them as a step of their own).
 set -euo pipefail
+trap 'echo "$0: line $LINENO failed: $BASH_COMMAND" >&2' ERR
 project=$(cd "$(dirname "$0")/.." && pwd)
 command -v tmux >/dev/null || { apt-get update -q && apt-get install -yq --no-install-recommends tmux; } >/dev/null 2>&1
 place=$(mktemp -d)

@@ -55,7 +55,7 @@ pub fn talk(text: &str) {
 }
 
 /// How far a read of NetBox is: one line a look, to a person only.
-pub fn reading(kinds: &crate::engine::snapshot::Reading) {
+pub fn reading(kinds: crate::engine::snapshot::Reading) {
     if !std::io::stderr().is_terminal() {
         return;
     }

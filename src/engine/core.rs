@@ -29,7 +29,7 @@ use crate::gnmi::{Control, SchemaCanon, SessionEvent};
 use crate::intent;
 use crate::netbox;
 use crate::path::Path;
-use crate::plan::model::Plan;
+use crate::plan::model::{Plan, Step};
 use crate::store::drift::Drift;
 use crate::store::{Store, now};
 use crate::tree::{Paths, Tree};
@@ -47,7 +47,7 @@ use super::reconcile::PlanJob;
 use super::sight::Sight;
 use super::snapshot::{CommitStep, CommitView, DeviceView, Happening, IntentView, LogEntry, Outcome, Phase, Snapshot, Stream};
 use super::subscriptions::{self, Follow};
-use super::{Options, reconcile, shrunk};
+use super::{Options, reconcile, shrunk, silence};
 
 /// Between two snapshots in which only state moved.
 const FRAME: Duration = Duration::from_millis(100);
@@ -101,6 +101,8 @@ pub(super) struct Core {
     stop: CancellationToken,
     reader_wake: Arc<reader::Wake>,
     pub(super) fabric: Option<Arc<intent::Fabric>>,
+    /// What main says while `fabric` is a branch's.
+    main: Option<intent::Fabric>,
     /// Intent that shrank was refused: the next one moves every device.
     held_back: bool,
     /// How long the last plan made by the loop itself took.
@@ -192,6 +194,7 @@ impl Core {
             stop,
             reader_wake: Arc::default(),
             fabric: None,
+            main: None,
             held_back: false,
             plan_cost: Duration::ZERO,
             planning: false,
@@ -258,7 +261,6 @@ impl Core {
                 if self.options.follow && news.told {
                     // Somebody waits for what drifted; the journal and the plan of a large fabric take their time.
                     self.show();
-                    self.touch();
                 }
                 self.settle(news, self.options.follow).await;
                 self.show();
@@ -371,9 +373,9 @@ impl Core {
                 self.intent.reading = None;
                 self.intent(*read);
             }
-            Event::Reading(progress) => {
-                let kinds = progress.kinds.into_iter().map(|kind| (kind.word, kind.got, kind.of));
-                self.intent.reading = Some(Arc::new(kinds.collect()));
+            Event::Main(fabric) => self.tell_apart(*fabric),
+            Event::Reading(reading) => {
+                self.intent.reading = Some(Arc::new(reading));
                 self.touch();
             }
             Event::Called(entry) => {
@@ -575,8 +577,7 @@ impl Core {
                 self.intent.read = Some(now());
                 self.intent.objects = read.objects;
                 let touched = if std::mem::take(&mut self.held_back) { netbox::Touched::All } else { read.touched };
-                self.adopt(Arc::new(read.fabric), &touched);
-                self.tell_apart(read.main.as_ref());
+                self.adopt(Arc::new(read.fabric), touched);
             }
         }
     }
@@ -596,7 +597,8 @@ impl Core {
     }
 
     /// Takes new intent in force: starts, restarts and ends mirrors, maps every device it touches.
-    fn adopt(&mut self, fabric: Arc<intent::Fabric>, touched: &netbox::Touched) {
+    fn adopt(&mut self, fabric: Arc<intent::Fabric>, touched: netbox::Touched) {
+        let touched = reconcile::touched(self.fabric.as_deref(), &fabric, touched);
         let wanted: BTreeSet<Arc<str>> = fabric
             .devices
             .iter()
@@ -613,11 +615,12 @@ impl Core {
             let name = Arc::clone(&record.name);
             if !self.devices.contains_key(&name) {
                 let mut device = Device::new(record.clone(), &self.paths);
+                device.main = self.of_main(&name);
                 self.load(&mut device);
                 self.devices.insert(Arc::clone(&name), device);
             }
             self.link(record.clone(), wanted.len());
-            if !reconcile::moved(self.fabric.as_deref(), &fabric, &name, touched)
+            if !touched.holds(&name)
                 && let Some(desired) = self.devices.get(&name).and_then(|device| device.desired.as_ref())
             {
                 management.extend(desired.management_vrfs.iter().cloned());
@@ -636,19 +639,26 @@ impl Core {
     }
 
     /// For a branch: what main wants of each device, so that what only the branch wants is marked.
-    fn tell_apart(&mut self, main: Option<&intent::Fabric>) {
-        let Some(main) = main else { return };
-        for (name, device) in &mut self.devices {
-            // A device that main does not know gets nothing from it: all of it is the branch's.
-            device.main = Some(intent::map::desired(main, &self.schema, name, &self.paths).tree);
+    fn tell_apart(&mut self, main: intent::Fabric) {
+        self.main = Some(main);
+        let mut devices = std::mem::take(&mut self.devices);
+        for (name, device) in &mut devices {
+            device.main = self.of_main(name);
             device.dirty.diff = true;
         }
+        self.devices = devices;
+        self.touch();
+    }
+
+    /// What main wants of a device. One that main does not know gets nothing from it: all of it is the branch's.
+    fn of_main(&self, device: &str) -> Option<Tree> {
+        self.main.as_ref().map(|main| intent::map::desired(main, &self.schema, device, &self.paths).tree)
     }
 
     /// What is wrong with intent, the worst first; what was silenced apart.
     fn judge(&mut self, fabric: &intent::Fabric) {
         let mapped = self.devices.values().flat_map(|device| device.desired.iter().flat_map(|desired| desired.findings.iter()));
-        let (loud, quiet) = super::intent::judged(fabric.findings.iter().chain(mapped).cloned(), &self.settings.silence);
+        let (loud, quiet) = silence::judged(fabric.findings.iter().chain(mapped).cloned(), &self.settings.silence);
         self.intent.findings = Arc::new(loud);
         self.intent.silenced = Arc::new(quiet);
     }
@@ -857,14 +867,9 @@ impl Core {
             }
             Command::Commit { hash } => {
                 self.reconcile().await;
-                if let Some(branch) = &self.options.branch {
-                    let words = format!("intent is read from branch {branch}: merge it in NetBox, then plan from main");
-                    self.refuse(&hash, &words);
-                    return;
-                }
                 match self.staged_plan.clone().filter(|plan| plan.hash == hash) {
                     Some(plan) => self.start(plan).await,
-                    None => self.refuse(&hash, "another plan is staged by now: review it again"),
+                    None => self.refuse(&hash, &[], "another plan is staged by now: review it again"),
                 }
             }
             Command::CommitPlan(plan) => self.start(plan).await,
@@ -936,11 +941,11 @@ impl Core {
     }
 
     /// A commit that does not start.
-    fn refuse(&mut self, hash: &str, why: &str) {
+    fn refuse(&mut self, hash: &str, steps: &[Step], why: &str) {
         self.happen("engine", Severity::Error, format!("commit refused: {why}"));
         let time = now();
-        let steps = self.staged_plan.iter().filter(|plan| plan.hash == hash).flat_map(|plan| &plan.steps);
         let steps = steps
+            .iter()
             .map(|step| CommitStep {
                 id: step.id.clone(),
                 device: Arc::clone(&step.device),
@@ -969,7 +974,7 @@ impl Core {
             Ok(store) => Arc::clone(store),
             Err(error) => {
                 let why = error.clone();
-                return self.refuse(&hash, &why);
+                return self.refuse(&hash, &plan.steps, &why);
             }
         };
         let blocks: Vec<String> = plan
@@ -984,13 +989,19 @@ impl Core {
             Some("not armed".to_owned())
         } else if *plan.fabric != *self.settings.fabric {
             Some(format!("the plan was made for fabric {}, this is {}", plan.fabric, self.settings.fabric))
+        } else if let Some(branch) = &self.options.branch {
+            Some(format!("intent is read from branch {branch}: merge it in NetBox, then plan from main"))
+        } else if let Some(change) = plan.changes().map(|(_, change)| change).find(|change| change.unmerged) {
+            // Saved by `plan --branch`: the one who reviews the branch has not let it in.
+            let (device, path) = (&change.device, &change.path);
+            Some(format!("only an unmerged branch wants {device} {path}: merge it in NetBox, then plan from main"))
         } else if !blocks.is_empty() {
             Some(format!("blocked: {}", blocks.join("; ")))
         } else {
             None
         };
         if let Some(why) = why {
-            return self.refuse(&hash, &why);
+            return self.refuse(&hash, &plan.steps, &why);
         }
         let lines =
             self.devices.iter().filter_map(|(name, device)| Some((Arc::clone(name), Arc::clone(&device.link.as_ref()?.line)))).collect();
@@ -1009,7 +1020,7 @@ impl Core {
             timing: self.settings.timing.clone(),
         };
         match commit::begin(&job).await {
-            Err(error) => self.refuse(&hash, &error.to_string()),
+            Err(error) => self.refuse(&hash, &job.plan.steps, &error.to_string()),
             Ok(operation) => {
                 self.abort = Some(abort);
                 self.picked.clear();
@@ -1021,7 +1032,6 @@ impl Core {
 
     // ---- what is worked out ----
 
-    /// Compares what moved, plans anew when that changed anything.
     /// Brings differences, journal and plan up to date.
     async fn reconcile(&mut self) {
         let news = self.compare();

@@ -604,7 +604,8 @@ impl Device {
                 .filter(|change| !old.contains(&(change.path.clone(), change.observed.as_ref().map(ToString::to_string))))
                 .cloned()
                 .collect();
-            moved.cleared = before.iter().filter(|change| !new.iter().any(|(path, _)| *path == change.path)).map(Change::key).collect();
+            let paths: BTreeSet<&Path> = new.iter().map(|(path, _)| path).collect();
+            moved.cleared = before.iter().filter(|change| !paths.contains(&change.path)).map(Change::key).collect();
         }
         if self.changes.as_deref() != Some(&changes) {
             self.changes = Some(Arc::new(changes));

@@ -6,10 +6,10 @@ use crate::diff::change::Severity;
 use crate::path::Path;
 use crate::plan::model::Plan;
 use crate::value::Value;
-use crate::{gnmi, netbox};
+use crate::{gnmi, intent, netbox};
 
 use super::health::Mlag;
-use super::snapshot::{CommitView, Happening, LogEntry};
+use super::snapshot::{CommitView, Happening, LogEntry, Reading};
 
 /// Something a task tells. Device events carry the number of the device's life, so that what a stopped task still says is dropped.
 #[derive(Debug)]
@@ -22,8 +22,10 @@ pub enum Event {
     Got(Arc<str>, Vec<(Path, Value)>),
     /// NetBox was read, or could not be.
     Intent(Box<Result<netbox::Read, netbox::Error>>),
+    /// For a branch: what main wants.
+    Main(Box<intent::Fabric>),
     /// NetBox is being read: so far it is.
-    Reading(netbox::Progress),
+    Reading(Reading),
     /// A call was made.
     Called(LogEntry),
     /// A plan that was made aside, by its number.

@@ -16,7 +16,7 @@ use crate::store::now;
 
 use super::copy;
 use super::event::Event;
-use super::snapshot::LogEntry;
+use super::snapshot::{LogEntry, Reading};
 
 /// What the reader needs.
 #[derive(Debug)]
@@ -53,6 +53,8 @@ enum Turn {
 
 /// Webhooks of one edit come within that.
 const DEBOUNCE: Duration = Duration::from_millis(100);
+/// Between two words on how far a read is.
+const LOOK: Duration = Duration::from_millis(250);
 /// Longest wait between tries of a NetBox that fails.
 const MOST: Duration = Duration::from_secs(60);
 
@@ -73,6 +75,25 @@ pub fn client(settings: &config::NetBox, branch: Option<&str>) -> Result<Client,
     };
     own.branch = branch.map(str::to_owned);
     Client::new(own)
+}
+
+/// Reads all of intent, and says how far that is, four times a second at most.
+///
+/// # Errors
+/// When NetBox could not be read in any part.
+pub async fn watched(client: &Client, mut tell: impl FnMut(Reading)) -> Result<netbox::Read, netbox::Error> {
+    let mut progress = client.progress();
+    let mut read = std::pin::pin!(client.read(|_| {}));
+    let mut look = tokio::time::interval(LOOK);
+    look.tick().await;
+    loop {
+        tokio::select! {
+            read = &mut read => return read,
+            _ = look.tick() => if progress.has_changed().unwrap_or(false) {
+                tell(progress.borrow_and_update().kinds.iter().map(|kind| (kind.word, kind.got, kind.of)).collect());
+            },
+        }
+    }
 }
 
 impl Reader {
@@ -102,42 +123,37 @@ impl Reader {
         let mut seldom = false;
         let mut whole_due = Instant::now();
         loop {
-            let read = match turn {
-                Turn::Whole => Some(self.read(&client).await),
-                Turn::Follow => match client.follow(|_| {}).await {
-                    Ok(read) => {
-                        turn = Turn::Follow;
-                        if let Some(read) = &read {
-                            self.log_calls(&read.calls).await;
-                        }
-                        read.map(Ok)
-                    }
-                    // The change log failing once says nothing; the whole read after it says what is wrong.
-                    Err(error) => {
-                        tracing::warn!(%error, "change log");
-                        turn = Turn::Whole;
-                        None
-                    }
-                },
-            };
-            if let Some(read) = read {
-                let read = match (&main, read) {
-                    (Some(main), Ok(read)) => self.read(main).await.map(|main| netbox::Read { main: Some(main.fabric), ..read }),
-                    (_, read) => read,
+            let looked = async {
+                // Main first: nothing that only the branch wants is told before it can be known for that.
+                let main = match &main {
+                    Some(main) => self.look(main, turn).await?,
+                    None => None,
                 };
-                match &read {
-                    Ok(read) => {
-                        (failures, turn, seldom) = (0, Turn::Follow, read.last_change_id.is_none());
+                Ok((main, self.look(&client, turn).await?))
+            };
+            match (turn, looked.await) {
+                (_, Ok((main, read))) => {
+                    (turn, failures) = (Turn::Follow, 0);
+                    if let Some(main) = main {
+                        let _ = self.events.send(Event::Main(Box::new(main.fabric))).await;
+                    }
+                    if let Some(read) = read {
+                        seldom = read.last_change_id.is_none();
                         if read.touched == Touched::All {
                             whole_due = Instant::now() + self.settings.resync;
                         }
-                    }
-                    Err(_) => {
-                        failures += 1;
-                        turn = Turn::Whole;
+                        self.tell(Ok(read)).await;
                     }
                 }
-                self.tell(read).await;
+                // The change log failing once says nothing; the whole read after it says what is wrong.
+                (Turn::Follow, Err(error)) => {
+                    tracing::warn!(%error, "change log");
+                    turn = Turn::Whole;
+                }
+                (Turn::Whole, Err(error)) => {
+                    failures += 1;
+                    self.tell(Err(error)).await;
+                }
             }
             if !self.follow {
                 self.wake.whole.notified().await;
@@ -161,9 +177,22 @@ impl Reader {
         }
     }
 
+    /// Everything, or what the change log tells of; `None` when that is nothing.
+    async fn look(&self, client: &Client, turn: Turn) -> Result<Option<netbox::Read>, netbox::Error> {
+        if turn == Turn::Whole {
+            return self.read(client).await.map(Some);
+        }
+        let read = client.follow(|_| {}).await?;
+        if let Some(read) = &read {
+            self.log_calls(&read.calls).await;
+        }
+        Ok(read)
+    }
+
     async fn read(&self, client: &Client) -> Result<netbox::Read, netbox::Error> {
         let begun = std::time::Instant::now();
-        let read = self.watched(client).await;
+        // How far it is, is told when there is room: the next one says more.
+        let read = watched(client, |reading| _ = self.events.try_send(Event::Reading(reading))).await;
         match &read {
             Ok(read) => self.log_calls(&read.calls).await,
             Err(error) => {
@@ -172,25 +201,6 @@ impl Reader {
             }
         }
         read
-    }
-
-    /// Reads, and says how far it is, ten times a second at most.
-    async fn watched(&self, client: &Client) -> Result<netbox::Read, netbox::Error> {
-        let mut progress = client.progress();
-        let mut read = std::pin::pin!(client.read(|_| {}));
-        let mut look = tokio::time::interval(Duration::from_millis(100));
-        look.tick().await;
-        loop {
-            tokio::select! {
-                read = &mut read => return read,
-                _ = look.tick() => {
-                    if progress.has_changed().unwrap_or(false) {
-                        let now = progress.borrow_and_update().clone();
-                        let _ = self.events.send(Event::Reading(now)).await;
-                    }
-                }
-            }
-        }
     }
 
     async fn log_calls(&self, calls: &[netbox::Call]) {

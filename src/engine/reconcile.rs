@@ -226,10 +226,22 @@ pub(super) fn keep(before: &Arc<Plan>, make: impl Fn(u64) -> Plan) -> Arc<Plan> 
     Arc::new(plan)
 }
 
-/// Whether a device is to be mapped again: an edit reaches it, or what is wrong with intent says something else of it.
-pub(super) fn moved(before: Option<&Fabric>, after: &Fabric, device: &Arc<str>, touched: &Touched) -> bool {
-    let (Some(before), Touched::Only(names)) = (before, touched) else { return true };
-    let of =
-        |fabric: &Fabric| -> Vec<_> { fabric.findings.iter().filter(|finding| finding.device.as_ref() == Some(device)).cloned().collect() };
-    names.contains(device) || of(before) != of(after)
+/// The devices to map again: those an edit reaches, and those of which something else is wrong with intent by now.
+pub(super) fn touched(before: Option<&Fabric>, after: &Fabric, touched: Touched) -> Touched {
+    let (Some(before), Touched::Only(mut names)) = (before, touched) else { return Touched::All };
+    let (old, new) = (findings(before), findings(after));
+    let moved = old.keys().chain(new.keys()).filter(|device| old.get(*device) != new.get(*device));
+    names.extend(moved.map(|device| Arc::clone(device)));
+    Touched::Only(names)
+}
+
+/// What is wrong with intent, by device.
+fn findings(fabric: &Fabric) -> BTreeMap<&Arc<str>, Vec<&Finding>> {
+    let mut by = BTreeMap::<_, Vec<_>>::new();
+    for finding in &fabric.findings {
+        if let Some(device) = &finding.device {
+            by.entry(device).or_default().push(finding);
+        }
+    }
+    by
 }

@@ -10,10 +10,11 @@ use serde::{Deserialize, Serialize};
 
 use crate::diff::change::{Change, ChangeKey, Finding};
 use crate::intent::fabric::Role;
-use crate::intent::silence::Silenced;
 use crate::path::Path;
 use crate::plan::model::Plan;
 use crate::tree::Tree;
+
+use super::silence::Silenced;
 
 /// The fabric now. All times are milliseconds since the Unix epoch by our clock.
 #[derive(Clone, Debug)]

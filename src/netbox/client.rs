@@ -54,8 +54,6 @@ pub struct Read {
     pub last_change_id: Option<u64>,
     /// What it can have moved since the read before.
     pub touched: Touched,
-    /// For a branch: what main says, to tell the two apart.
-    pub main: Option<Fabric>,
 }
 
 /// The devices a read can have moved since the read before.
@@ -65,6 +63,16 @@ pub enum Touched {
     All,
     /// These and no other, by name.
     Only(BTreeSet<Arc<str>>),
+}
+
+impl Touched {
+    /// Whether a device of this name is among them.
+    pub fn holds(&self, name: &str) -> bool {
+        match self {
+            Self::All => true,
+            Self::Only(names) => names.contains(name),
+        }
+    }
 }
 
 /// A NetBox.

@@ -6,7 +6,7 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::fmt::Write as _;
-use std::sync::{Arc, Mutex, PoisonError};
+use std::sync::{Mutex, PoisonError};
 use std::time::{Duration, Instant};
 
 use super::client::{Call, Client, Read, Session};
@@ -59,7 +59,7 @@ impl Client {
         let session = Session { client: self, on_call, calls: Mutex::default() };
         session.find_branch().await?;
         let before = held.pages.clone();
-        let (mut seen, mut moved) = (Vec::new(), Moved::default());
+        let (mut seen, mut moved) = (Vec::new(), BTreeSet::new());
         for _ in 0..READS {
             let settled = held.moved.elapsed() > SETTLED && seen.is_empty();
             let fresh = session.entries(last, settled, &mut held.pages).await?;
@@ -73,10 +73,10 @@ impl Client {
             if relevant.is_empty() {
                 held.last = Some(last);
                 self.remember(seen.iter().copied());
-                let read = if moved.objects.is_empty() {
+                let read = if moved.is_empty() {
                     None
                 } else {
-                    let touched = touch::devices(&before, &held.pages, &moved.objects);
+                    let touched = touch::devices(&before, &held.pages, &moved);
                     let read = held.assemble(self.settings(), touched).await?;
                     Some(Read { calls: session.calls.into_inner().unwrap_or_else(PoisonError::into_inner), ..read })
                 };
@@ -106,12 +106,6 @@ impl Client {
             recent.pop_first();
         }
     }
-}
-
-/// What a partial read moved.
-#[derive(Debug, Default)]
-struct Moved {
-    objects: BTreeSet<(List, u64)>,
 }
 
 impl<F: Fn(&Call) + Send + Sync> Session<'_, F> {
@@ -171,7 +165,12 @@ impl<F: Fn(&Call) + Send + Sync> Session<'_, F> {
     }
 
     /// Reads single objects again. `false` when that showed that the whole is to be read.
-    async fn parts(&self, pages: &mut Pages, parts: BTreeMap<List, BTreeSet<u64>>, moved: &mut Moved) -> Result<bool, Error> {
+    async fn parts(
+        &self,
+        pages: &mut Pages,
+        parts: BTreeMap<List, BTreeSet<u64>>,
+        moved: &mut BTreeSet<(List, u64)>,
+    ) -> Result<bool, Error> {
         let mut jobs = Vec::new();
         for (list, ids) in &parts {
             let facts = list.facts();
@@ -195,12 +194,12 @@ impl<F: Fn(&Call) + Send + Sync> Session<'_, F> {
                     Some(new) if touch::is_ours(pages, list, &new) => {
                         if old.as_ref() != Some(&new) {
                             pages.copy(&fetched, list, id);
-                            moved.objects.insert((list, id));
+                            moved.insert((list, id));
                         }
                     }
                     _ => {
                         if pages.remove(list, id) {
-                            moved.objects.insert((list, id));
+                            moved.insert((list, id));
                         }
                     }
                 }
@@ -208,10 +207,4 @@ impl<F: Fn(&Call) + Send + Sync> Session<'_, F> {
         }
         Ok(true)
     }
-}
-
-/// Names of devices by id.
-pub(super) fn names(pages: &Pages) -> BTreeMap<u64, Arc<str>> {
-    let devices = pages.parse::<raw::Named<'_>>(List::Devices).unwrap_or_default();
-    devices.into_iter().map(|device| (device.id, Arc::from(&*device.name))).collect()
 }

@@ -80,7 +80,7 @@ impl Held {
         if fabric.devices.is_empty() {
             fabric.findings.push(no_devices(&settings.tag));
         }
-        Ok(Read { findings: fabric.findings.clone(), fabric, objects, calls: Vec::new(), last_change_id: self.last, touched, main: None })
+        Ok(Read { findings: fabric.findings.clone(), fabric, objects, calls: Vec::new(), last_change_id: self.last, touched })
     }
 }
 

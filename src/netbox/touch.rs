@@ -6,7 +6,7 @@ use std::sync::Arc;
 use serde::Deserialize;
 
 use super::client::Touched;
-use super::feed::{Entry, names};
+use super::feed::Entry;
 use super::pages::{List, Pages};
 use super::raw;
 use super::settings::Settings;
@@ -187,4 +187,9 @@ struct Member {
     id: u64,
     #[serde(default)]
     cluster: Option<raw::Id>,
+}
+/// Names of devices by id.
+fn names(pages: &Pages) -> BTreeMap<u64, Arc<str>> {
+    let devices = pages.parse::<raw::Named<'_>>(List::Devices).unwrap_or_default();
+    devices.into_iter().map(|device| (device.id, Arc::from(&*device.name))).collect()
 }

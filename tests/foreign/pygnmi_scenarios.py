@@ -58,13 +58,12 @@ def main():
             with lab.client(changed) as client:
                 before[changed] = client.get(path=["/"], datatype="config", encoding="json_ietf")["notification"][0]["update"][0]["val"]
                 before[changed + " lines"] = client.get(path=["cli:/show running-config"], encoding="ascii")["notification"][0]["update"][0]["val"]
-        assert lab.leaf(device, path) == healthy, f"{identity}: {device} {path} is {lab.leaf(device, path)!r} before"
+        # A session takes its time to come up, as it does on a device.
+        lab.until(device, path, healthy)
         do(lab, identity)
-        have = lab.leaf(device, path)
-        assert have == broken, f"{identity}: {device} {path} is {have!r}, not {broken!r}"
+        lab.until(device, path, broken)
         undo(lab, identity, before)
-        have = lab.leaf(device, path)
-        assert have == healthy, f"{identity}: {device} {path} is {have!r} after it was undone"
+        lab.until(device, path, healthy)
     print(f"pygnmi: scenarios {', '.join(SHOWS)}: each shows and is undone")
 
 

@@ -3,6 +3,7 @@
 # Prometheus' own parser on the page of `fabric-orch serve`.
 # FABRIC_ORCH names the binary (default: built here); FOREIGN_VENV a virtual environment to keep between runs.
 set -euo pipefail
+trap 'echo "$0: line $LINENO failed: $BASH_COMMAND" >&2' ERR
 cd "$(dirname "$0")/../.."
 
 work=$(mktemp -d)

@@ -1,6 +1,7 @@
 //! A lab in a process of its own, and commands run on it.
 
-use std::io::{BufRead as _, BufReader};
+use std::io::{BufRead as _, BufReader, Read as _, Write as _};
+use std::net::TcpStream;
 use std::process::{Child, Command, Output, Stdio};
 
 use serde_json::Value;
@@ -52,6 +53,30 @@ impl Lab {
         });
         (output.status.code().unwrap(), document)
     }
+
+    /// Calls its NetBox as a person does; status and body.
+    pub fn netbox(&self, method: &str, page: &str, headers: &[(&str, &str)], body: &str) -> (u16, Value) {
+        let token = format!("Bearer {}", self.token);
+        let headers: Vec<_> = headers.iter().copied().chain([("Authorization", token.as_str())]).collect();
+        let (status, text) = send(self.url.strip_prefix("http://").unwrap(), method, page, &headers, body);
+        (status, serde_json::from_str(&text).unwrap_or_default())
+    }
+}
+
+/// Sends one request; status and body.
+pub fn send(address: &str, method: &str, page: &str, headers: &[(&str, &str)], body: &str) -> (u16, String) {
+    let mut stream = TcpStream::connect(address).unwrap();
+    let more: String = headers.iter().map(|(name, value)| format!("{name}: {value}\r\n")).collect();
+    let length = body.len();
+    write!(
+        stream,
+        "{method} {page} HTTP/1.1\r\nHost: {address}\r\nConnection: close\r\nContent-Type: application/json\r\nContent-Length: {length}\r\n{more}\r\n{body}"
+    )
+    .unwrap();
+    let mut text = String::new();
+    stream.read_to_string(&mut text).unwrap();
+    let (head, body) = text.split_once("\r\n\r\n").unwrap();
+    (head.split_whitespace().nth(1).unwrap().parse().unwrap(), body.to_owned())
 }
 
 impl Drop for Lab {

@@ -10,6 +10,7 @@
 # NETBOX_URL and NETBOX_TOKEN set: that NetBox is used and filled instead; nothing is started or stopped.
 # Exit 0: passed, or SKIPPED with the reason. Exit 1: failed.
 set -euo pipefail
+trap 'echo "$0: line $LINENO failed: $BASH_COMMAND" >&2' ERR
 cd "$(dirname "$0")/../.."
 HERE=tests/real_netbox
 KEEP=0; for argument in "$@"; do case "$argument" in --keep) KEEP=1 ;; *) echo "unknown: $argument" >&2; exit 1 ;; esac; done

@@ -8,7 +8,7 @@ use fabric_orchestrator::diff::change::{Change, ChangeKey, Finding, Kind, Risk, 
 use fabric_orchestrator::diff::construct::Construct;
 use fabric_orchestrator::engine::snapshot::*;
 use fabric_orchestrator::intent::fabric::Role;
-use fabric_orchestrator::intent::silence::Silenced;
+use fabric_orchestrator::engine::silence::Silenced;
 use fabric_orchestrator::path::Path;
 use fabric_orchestrator::plan::model::{FORMAT, Guard, Plan, SetRequest, SetUpdate, Step, UnknownDevice};
 use fabric_orchestrator::tree::{Origin, Paths, Tree};

@@ -1,32 +1,12 @@
-//! Rules that silence findings: somebody looked, and says why it may stay. Never an error: that one keeps a device from being
-//! planned, and nobody may lose sight of it.
+//! Findings on intent, in order; those the settings silence apart: somebody looked, and says why it may stay. Never an error: that
+//! one keeps a device from being planned, and nobody may lose sight of it.
+
+use std::collections::BTreeSet;
 
 use serde::Serialize;
 
-use super::finding::{Finding, Severity};
-
-/// A finding that is known and may stay.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Silence {
-    /// The finding's rule: `mlag-domain-reused`.
-    pub rule: String,
-    /// Only on this device.
-    pub device: Option<String>,
-    /// Only when its sentence holds these words.
-    pub about: Option<String>,
-    /// Why it may stay: for whoever reads the list next year.
-    pub reason: String,
-}
-
-impl Silence {
-    /// Whether it is about this finding.
-    pub fn covers(&self, finding: &Finding) -> bool {
-        finding.severity != Severity::Error
-            && finding.code == self.rule
-            && self.device.as_deref().is_none_or(|device| finding.device.as_deref() == Some(device))
-            && self.about.as_deref().is_none_or(|words| finding.message.contains(words))
-    }
-}
+use crate::config::Silence;
+use crate::diff::change::{Finding, Severity};
 
 /// A finding somebody silenced.
 #[derive(Clone, Debug, PartialEq, Serialize)]
@@ -38,11 +18,25 @@ pub struct Silenced {
     pub reason: String,
 }
 
-/// Those to look at, and those somebody silenced.
-pub fn sort(findings: Vec<Finding>, rules: &[Silence]) -> (Vec<Finding>, Vec<Silenced>) {
+/// Whether a rule is about this finding.
+fn covers(rule: &Silence, finding: &Finding) -> bool {
+    finding.severity != Severity::Error
+        && finding.code == rule.rule
+        && rule.device.as_deref().is_none_or(|device| finding.device.as_deref() == Some(device))
+        && rule.about.as_deref().is_none_or(|words| finding.message.contains(words))
+}
+
+/// Every finding once, the worst first; those the settings silence apart.
+pub fn judged(findings: impl IntoIterator<Item = Finding>, rules: &[Silence]) -> (Vec<Finding>, Vec<Silenced>) {
+    let mut seen = BTreeSet::new();
+    let mut all: Vec<Finding> = findings
+        .into_iter()
+        .filter(|finding| seen.insert((finding.code.clone(), finding.device.clone(), finding.message.clone())))
+        .collect();
+    all.sort_by(|a, b| (b.severity, &a.code, &a.device, &a.message).cmp(&(a.severity, &b.code, &b.device, &b.message)));
     let (mut loud, mut quiet) = (Vec::new(), Vec::new());
-    for finding in findings {
-        match rules.iter().find(|rule| rule.covers(&finding)) {
+    for finding in all {
+        match rules.iter().find(|rule| covers(rule, &finding)) {
             Some(rule) => quiet.push(Silenced { finding, reason: rule.reason.clone() }),
             None => loud.push(finding),
         }
@@ -85,12 +79,12 @@ mod tests {
             ]
         };
         let quiet = |rules: &[Silence]| {
-            sort(all(), rules).1.iter().map(|silenced| silenced.finding.device.clone().unwrap().to_string()).collect::<Vec<_>>()
+            judged(all(), rules).1.iter().map(|silenced| silenced.finding.device.clone().unwrap().to_string()).collect::<Vec<_>>()
         };
-        assert_eq!(quiet(&[rule(None, None)]), ["leaf1", "leaf2"]);
+        assert_eq!(quiet(&[rule(None, None)]), ["leaf2", "leaf1"], "the worst first");
         assert_eq!(quiet(&[rule(Some("leaf2"), None)]), ["leaf2"]);
         assert_eq!(quiet(&[rule(None, Some("of leaf1"))]), ["leaf1"]);
         assert!(quiet(&[]).is_empty());
-        assert_eq!(sort(all(), &[rule(None, None)]).0.len(), 2);
+        assert_eq!(judged(all(), &[rule(None, None)]).0.len(), 2);
     }
 }
