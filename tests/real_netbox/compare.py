@@ -8,9 +8,10 @@ deleted in both: use throw-away servers. Exit status 1 when a difference is not 
 """
 import json
 import re
-import sys
 import urllib.error
 import urllib.request
+
+from beside import compare
 
 # What the lab's NetBox does not do, by call; "LOG n" and "LOGKEYS n" are the change log after the calls before it.
 KNOWN = {
@@ -224,22 +225,5 @@ def answers(base, token):
         yield f"{method} {path}" + ("" if body is None else " " + json.dumps(body)), status, text
 
 
-def main():
-    real, simulated = sys.argv[1:3], sys.argv[3:5]
-    unknown, different, count = 0, set(), 0
-    for (call, *want), (_, *have) in zip(answers(*real), answers(*simulated)):
-        count += 1
-        if want != have:
-            different.add(call)
-            if call not in KNOWN:
-                unknown += 1
-                print(f"{call}\n  real      {json.dumps(want)[:600]}\n  simulated {json.dumps(have)[:600]}")
-    for call in KNOWN.keys() - different:
-        unknown += 1
-        print(f"{call}\n  is no difference any more: take it out of KNOWN")
-    print(f"{count} answers compared, {len(different)} differ, {unknown} of them not known")
-    sys.exit(bool(unknown))
-
-
 if __name__ == "__main__":
-    main()
+    compare("answers to calls that write", answers, KNOWN)

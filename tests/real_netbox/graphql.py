@@ -9,9 +9,10 @@ KNOWN, or one of KNOWN is none any more.
 import json
 import pathlib
 import re
-import sys
 import urllib.error
 import urllib.request
+
+from beside import compare
 
 HERE = pathlib.Path(__file__).resolve().parent
 FABRIC = (HERE.parent / "data/netbox/graphql-fabric.graphql").read_text()
@@ -173,22 +174,5 @@ def plain(value):
     return [plain(item) for item in value] if isinstance(value, (list, tuple)) else value
 
 
-def main():
-    real, simulated = sys.argv[1:3], sys.argv[3:5]
-    unknown, different, count = 0, set(), 0
-    for (query, want), (_, have) in zip(answers(*real), answers(*simulated)):
-        count += 1
-        if plain(want) != plain(have):
-            different.add(query)
-            if query not in KNOWN:
-                unknown += 1
-                print(f"{query}\n  real      {json.dumps(want)[:900]}\n  simulated {json.dumps(have)[:900]}")
-    for query in KNOWN.keys() - different:
-        unknown += 1
-        print(f"{query}\n  is no difference any more: take it out of KNOWN")
-    print(f"{count} GraphQL answers compared, {len(different)} differ, {unknown} of them not known")
-    sys.exit(bool(unknown))
-
-
 if __name__ == "__main__":
-    main()
+    compare("GraphQL answers", answers, KNOWN, plain)

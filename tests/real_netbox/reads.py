@@ -7,10 +7,11 @@ Both must hold the reference fabric. Only reads, but for one branch, which is wr
 are compared: the lab's starts with the last entries of the recording. Exit status 1 when a difference is not in KNOWN, or one of KNOWN is none any more.
 """
 import json
-import sys
 import time
 import urllib.error
 import urllib.request
+
+from beside import compare
 
 KNOWN = {}
 
@@ -176,23 +177,5 @@ def answers(base, token):
         yield f"branch {number}: {name}", blank(answer)
 
 
-def main():
-    real, simulated = sys.argv[1:3], sys.argv[3:5]
-    unknown, different, count = 0, set(), 0
-    for (call, want), (other, have) in zip(answers(*real), answers(*simulated)):
-        count += 1
-        want, have = json.loads(json.dumps(want)), json.loads(json.dumps(have))
-        if want != have or call != other:
-            different.add(call)
-            if call not in KNOWN:
-                unknown += 1
-                print(f"{call}\n  real      {json.dumps(want)[:700]}\n  simulated {json.dumps(have)[:700]}")
-    for call in KNOWN.keys() - different:
-        unknown += 1
-        print(f"{call}\n  is no difference any more: take it out of KNOWN")
-    print(f"{count} answers compared, {len(different)} differ, {unknown} of them not known")
-    sys.exit(bool(unknown))
-
-
 if __name__ == "__main__":
-    main()
+    compare("lists and branch calls", answers, KNOWN)
