@@ -15,6 +15,7 @@ pub mod lab;
 mod limits;
 pub mod out;
 pub mod plan;
+mod rollback;
 pub mod serve;
 mod watch;
 pub mod yang;
@@ -138,6 +139,8 @@ pub enum Command {
     Intent(intent::Intent),
     /// Past operations and what became of each device
     History(history::History),
+    /// Take a past operation back, through the gates of any plan. Exits as `apply`; 2 when the plan went to a file
+    Rollback(rollback::Rollback),
     /// What differs from intent: now, or live. `status` exits 0 in sync, 2 drift, 1 error
     Drift(drift::Drift),
     /// The drift monitor without a screen: journal, /healthz, /metrics. Read-only
@@ -180,6 +183,7 @@ fn dispatch(line: Line) -> Exit {
             Some(Command::Yang(command)) => command.run(),
             Some(Command::Intent(command)) => command.run(&global).await,
             Some(Command::History(command)) => command.run(&global),
+            Some(Command::Rollback(command)) => command.run(&global).await,
             Some(Command::Drift(command)) => command.run(&global).await,
             Some(Command::Serve(command)) => command.run(&global).await,
         }

@@ -10,4 +10,4 @@ pub mod ownership;
 pub mod three_way;
 
 #[cfg(test)]
-mod laws;
+pub(crate) mod laws;

@@ -23,6 +23,7 @@ mod poller;
 pub mod rates;
 mod reader;
 mod reconcile;
+mod rollback;
 mod shrunk;
 mod sight;
 pub mod silence;

@@ -5,6 +5,7 @@ pub mod check;
 pub mod facts;
 pub mod guard;
 pub mod invariant;
+pub mod inverse;
 pub mod json;
 pub mod model;
 pub mod order;

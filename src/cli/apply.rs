@@ -8,7 +8,7 @@ use clap::Args;
 use serde_json::json;
 
 use super::{CLEAN, ERROR, Exit, Failure, Global, REFUSED, UNKNOWN, out, plan};
-use crate::config::Environment;
+use crate::config::{Environment, Settings, Timing};
 use crate::engine::command::Command;
 use crate::engine::snapshot::{CommitView, Outcome, Phase, Snapshot};
 use crate::engine::{self, Handle, outcome_name};
@@ -23,15 +23,8 @@ pub struct Apply {
     /// Only this device; again for more
     #[arg(long = "device", value_name = "NAME", conflicts_with = "plan")]
     devices: Vec<String>,
-    /// Do not ask
-    #[arg(long)]
-    yes: bool,
-    /// Accept a block of the plan by its name; again for more
-    #[arg(long = "override", value_name = "BLOCK")]
-    overrides: Vec<String>,
-    /// One JSON document
-    #[arg(long)]
-    json: bool,
+    #[command(flatten)]
+    options: Options,
 }
 
 impl Apply {
@@ -49,58 +42,103 @@ impl Apply {
             Some(plan) => plan.steps.iter().map(|step| step.device.to_string()).collect(),
             None => self.devices.clone(),
         };
-        let (environment, fabric, limit) = (settings.environment, Arc::clone(&settings.fabric), settings.timing.clone());
-        let (mut handle, snapshot) = match plan::observe(settings, devices, None, self.overrides.clone()).await {
+        let context = self.options.context(&settings, true);
+        let (handle, snapshot) = match plan::observe(settings, devices, None, self.options.overrides.clone()).await {
             Ok(pair) => pair,
-            Err(failure) => {
-                if self.json {
-                    out::json(&json!({"format": "fabric-orch/apply/1", "error": failure.message, "hint": failure.hint}), true)?;
-                }
-                return Err(failure);
-            }
+            Err(failure) => return Err(self.options.failed(failure)?),
         };
         let chosen = saved.map_or_else(|| Arc::clone(&snapshot.plan), Arc::new);
-        if chosen.steps.is_empty() {
-            handle.stop().await;
-            let verdict = plan::verdict(&chosen);
-            if self.json {
-                out::json(&document(&[], verdict.is_ok(), false), true)?;
-            } else {
-                out::talk("nothing to do");
-            }
-            return verdict;
-        }
-        if !self.json || !self.yes {
-            out::talk(&text::render(&chosen));
-        }
-        let blocked: Vec<_> = chosen.blocked.iter().filter(|block| !self.overrides.contains(&block.name)).collect();
-        if let Some(block) = blocked.first() {
-            handle.stop().await;
-            if self.json {
-                out::json(&refused(&chosen, &format!("blocked: {}", block.reason)), true)?;
-            }
-            return Err(Failure::new(format!("blocked by {}: {} ({})", block.name, block.reason, block.device))
-                .hint(format!("mend intent, or accept it with --override {}", block.name))
-                .code(REFUSED));
-        }
-        if !self.yes {
-            confirm(environment, &fabric, &chosen)?;
-        }
-        for name in &self.overrides {
-            handle.send(Command::Override(name.clone())).await?;
-        }
-        handle.send(Command::Arm).await?;
-        handle.send(Command::CommitPlan(Arc::clone(&chosen))).await?;
-        let waves = u32::try_from(chosen.waves.len().max(1)).unwrap_or(u32::MAX);
-        let patience = (limit.set + limit.settle + Duration::from_secs(60)).saturating_mul(waves);
-        let (snapshot, view) = watch(&mut handle, &chosen.hash, patience).await?;
-        let in_sync = match ended_well(&view) {
-            true => handle.until(Duration::from_secs(15), |snapshot| snapshot.settled() && snapshot.plan.in_sync).await?.plan.in_sync,
-            false => snapshot.plan.in_sync,
-        };
-        handle.stop().await;
-        report(&view, in_sync, self.json)
+        commit(handle, chosen, &self.options, &context).await
     }
+}
+
+/// How a commit is asked for.
+#[derive(Debug, Args)]
+pub struct Options {
+    /// Do not ask
+    #[arg(long)]
+    pub yes: bool,
+    /// Accept a block of the plan by its name; again for more
+    #[arg(long = "override", value_name = "BLOCK")]
+    pub overrides: Vec<String>,
+    /// One JSON document
+    #[arg(long)]
+    pub json: bool,
+}
+
+impl Options {
+    /// What the settings say of it; `wanted` when intent is what is committed.
+    pub fn context(&self, settings: &Settings, wanted: bool) -> Context {
+        Context { wanted, environment: settings.environment, fabric: Arc::clone(&settings.fabric), timing: settings.timing.clone() }
+    }
+
+    /// A failure before anything was sent, as the document that was asked for, too.
+    pub fn failed(&self, failure: Failure) -> Result<Failure, Failure> {
+        if self.json {
+            out::json(&json!({"format": "fabric-orch/apply/1", "error": failure.message, "hint": failure.hint}), true)?;
+        }
+        Ok(failure)
+    }
+}
+
+/// Where something is committed.
+#[derive(Debug)]
+pub struct Context {
+    /// Whether intent wants it: then all is in sync soon afterwards.
+    wanted: bool,
+    environment: Environment,
+    fabric: Arc<str>,
+    timing: Timing,
+}
+
+/// Shows a plan, asks, commits it and tells how it goes.
+pub async fn commit(mut handle: Handle, chosen: Arc<model::Plan>, options: &Options, context: &Context) -> Exit {
+    if chosen.steps.is_empty() {
+        handle.stop().await;
+        let verdict = plan::verdict(&chosen);
+        if options.json {
+            out::json(&document(&[], verdict.is_ok(), false), true)?;
+        } else {
+            out::talk("nothing to do");
+        }
+        return verdict;
+    }
+    if !options.json || !options.yes {
+        out::talk(&text::render(&chosen));
+    }
+    let blocked: Vec<_> = chosen.blocked.iter().filter(|block| !options.overrides.contains(&block.name)).collect();
+    if let Some(block) = blocked.first() {
+        handle.stop().await;
+        if options.json {
+            out::json(&refused(&chosen, &format!("blocked: {}", block.reason)), true)?;
+        }
+        return Err(Failure::new(format!("blocked by {}: {} ({})", block.name, block.reason, block.device))
+            .hint(format!("mend intent, or accept it with --override {}", block.name))
+            .code(REFUSED));
+    }
+    if !options.yes {
+        confirm(context.environment, &context.fabric, &chosen)?;
+    }
+    for name in &options.overrides {
+        handle.send(Command::Override(name.clone())).await?;
+    }
+    handle.send(Command::Arm).await?;
+    handle.send(Command::CommitPlan(Arc::clone(&chosen))).await?;
+    let waves = u32::try_from(chosen.waves.len().max(1)).unwrap_or(u32::MAX);
+    let patience = (context.timing.set + context.timing.settle + Duration::from_secs(60)).saturating_mul(waves);
+    let (snapshot, view) = watch(&mut handle, &chosen.hash, patience).await?;
+    let in_sync = match ended_well(&view) {
+        true => {
+            handle
+                .until(Duration::from_secs(15), |snapshot| snapshot.settled() && (snapshot.plan.in_sync || !context.wanted))
+                .await?
+                .plan
+                .in_sync
+        }
+        false => snapshot.plan.in_sync,
+    };
+    handle.stop().await;
+    report(&view, in_sync, options.json)
 }
 
 /// Asks a person; anything but the word is a no.

@@ -18,7 +18,7 @@ static BASE: LazyLock<Vec<(Path, Value)>> = LazyLock::new(|| {
 });
 
 /// A device of the lab with some leaves gone and some changed.
-fn bent() -> impl Strategy<Value = Vec<(Path, Value)>> {
+pub(crate) fn bent() -> impl Strategy<Value = Vec<(Path, Value)>> {
     proptest::collection::vec((0..BASE.len(), 0u8..4), 0..40).prop_map(|bends| {
         let mut leaves = BASE.clone();
         for (at, how) in bends {
@@ -44,7 +44,7 @@ fn is_twin(path: &Path) -> bool {
     matches!(path.elems.as_slice(), [.., entry, _, leaf] if entry.key(&leaf.name).is_some())
 }
 
-fn tree(leaves: &[(Path, Value)], paths: &Arc<Paths>) -> Tree {
+pub(crate) fn tree(leaves: &[(Path, Value)], paths: &Arc<Paths>) -> Tree {
     let mut tree = Tree::new(Arc::clone(paths));
     for (path, value) in leaves {
         tree.set(path, value.clone(), 0);

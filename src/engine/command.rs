@@ -36,6 +36,9 @@ pub enum Command {
     },
     /// Commit this very plan, as it was read from a file or shown whole; refused when not armed.
     CommitPlan(Arc<Plan>),
+    /// Plan to take an operation back; what comes of it is in the next snapshots ([`super::snapshot::Snapshot::rollback`]), the plan
+    /// is staged.
+    Rollback(u64),
     /// Stop after the steps under way.
     Abort,
     /// Get a subtree of one device now; the answer is logged and merged into its tree.

@@ -44,8 +44,9 @@ use super::line::{self, Line};
 use super::poller::{Poller, Wake};
 use super::reader::{self, Reader};
 use super::reconcile::PlanJob;
+use super::rollback::Done;
 use super::sight::Sight;
-use super::snapshot::{CommitStep, CommitView, DeviceView, Happening, IntentView, LogEntry, Outcome, Phase, Snapshot, Stream};
+use super::snapshot::{CommitStep, CommitView, DeviceView, Happening, IntentView, LogEntry, Outcome, Phase, Rollback, Snapshot, Stream};
 use super::subscriptions::{self, Follow};
 use super::{Options, reconcile, shrunk, silence};
 
@@ -95,7 +96,7 @@ pub(super) struct Core {
     budget: Arc<Budget>,
     pub(super) catalog: Catalog,
     classes: Table,
-    store: Result<Arc<Store>, String>,
+    pub(super) store: Result<Arc<Store>, String>,
     events: mpsc::Sender<Event>,
     snapshots: watch::Sender<Arc<Snapshot>>,
     stop: CancellationToken,
@@ -119,8 +120,11 @@ pub(super) struct Core {
     pulled_in: Arc<BTreeMap<ChangeKey, ChangeKey>>,
     pub(super) overrides: BTreeSet<String>,
     pub(super) plan: Arc<Plan>,
-    staged_plan: Option<Arc<Plan>>,
-    replan: bool,
+    pub(super) staged_plan: Option<Arc<Plan>>,
+    pub(super) rollback: Option<Arc<Rollback>>,
+    /// The operation that is being taken back: its plan is the staged one.
+    pub(super) taking_back: Option<Done>,
+    pub(super) replan: bool,
     counts: Option<crate::plan::guard::Counts>,
     armed_until: Option<u64>,
     commit: Option<Arc<CommitView>>,
@@ -160,6 +164,7 @@ pub(super) fn blank(settings: &Settings) -> Snapshot {
         staged: Arc::default(),
         pulled_in: Arc::default(),
         staged_plan: None,
+        rollback: None,
         plan: Arc::new(reconcile::empty(&settings.fabric)),
         commit: None,
         outcomes: Arc::default(),
@@ -206,6 +211,8 @@ impl Core {
             pulled_in: Arc::default(),
             overrides,
             staged_plan: None,
+            rollback: None,
+            taking_back: None,
             replan: true,
             counts: None,
             armed_until: None,
@@ -303,7 +310,7 @@ impl Core {
         self.touch();
     }
 
-    fn happen(&mut self, source: &str, severity: Severity, text: impl Into<String>) {
+    pub(super) fn happen(&mut self, source: &str, severity: Severity, text: impl Into<String>) {
         self.push(happening(&Arc::from(source), severity, text));
     }
 
@@ -839,6 +846,7 @@ impl Core {
                 }
             }
             Command::Stage(keys) => {
+                self.keep_all();
                 self.picked.extend(keys);
                 self.replan = true;
             }
@@ -848,6 +856,7 @@ impl Core {
                 self.replan = true;
             }
             Command::UnstageAll => {
+                self.keep_all();
                 self.picked.clear();
                 self.replan = true;
             }
@@ -873,6 +882,7 @@ impl Core {
                 }
             }
             Command::CommitPlan(plan) => self.start(plan).await,
+            Command::Rollback(operation) => self.roll_back(operation).await,
             Command::Abort => {
                 if let Some(abort) = &self.abort {
                     abort.cancel();
@@ -888,6 +898,14 @@ impl Core {
             Command::SavePlan(file) => self.save(file),
             Command::Quit => self.quit = true,
         }
+    }
+
+    /// Nothing is taken back any more.
+    fn keep_all(&mut self) {
+        if self.taking_back.take().is_some() {
+            self.staged_plan = None;
+        }
+        self.rollback = None;
     }
 
     async fn arm(&mut self) {
@@ -1024,6 +1042,7 @@ impl Core {
             Ok(operation) => {
                 self.abort = Some(abort);
                 self.picked.clear();
+                self.keep_all();
                 self.happen("engine", Severity::Info, format!("commit {operation} started by {}", self.settings.user));
                 tokio::spawn(commit::run(job, operation));
             }
@@ -1033,7 +1052,7 @@ impl Core {
     // ---- what is worked out ----
 
     /// Brings differences, journal and plan up to date.
-    async fn reconcile(&mut self) {
+    pub(super) async fn reconcile(&mut self) {
         let news = self.compare();
         // What comes is older than what is made here.
         if std::mem::take(&mut self.planning) {
@@ -1127,6 +1146,13 @@ impl Core {
         if *self.pulled_in != pulled_in {
             self.pulled_in = Arc::new(pulled_in);
         }
+        if self.taking_back.is_some() {
+            if let Err(words) = self.plan_rollback() {
+                self.keep_all();
+                self.happen("engine", Severity::Warning, format!("the rollback is dropped: {words}"));
+            }
+            return;
+        }
         self.staged_plan = (!self.staged.is_empty()).then(|| {
             let job = PlanJob::of(self, Some(Arc::clone(&self.staged)));
             match &self.staged_plan {
@@ -1204,6 +1230,7 @@ impl Core {
             staged: Arc::clone(&self.staged),
             pulled_in: Arc::clone(&self.pulled_in),
             staged_plan: self.staged_plan.clone(),
+            rollback: self.rollback.clone(),
             plan: Arc::clone(&self.plan),
             commit: self.commit.clone(),
             outcomes: Arc::clone(&self.outcomes),

@@ -141,20 +141,22 @@ pub(super) fn unstage(every: &[Change], staged: &BTreeSet<ChangeKey>, picked: &m
 pub(super) struct PlanJob {
     name: Arc<str>,
     fabric: Option<Arc<Fabric>>,
-    parts: Vec<Part>,
-    unknown: Vec<UnknownDevice>,
-    findings: Vec<Finding>,
+    pub(super) parts: Vec<Part>,
+    pub(super) unknown: Vec<UnknownDevice>,
+    pub(super) findings: Vec<Finding>,
     schema: Arc<Schema>,
     staged: Option<Arc<BTreeSet<ChangeKey>>>,
     overrides: BTreeSet<String>,
 }
 
 /// One device of a [`PlanJob`].
-struct Part {
-    name: Arc<str>,
-    changes: Arc<Vec<Change>>,
+pub(super) struct Part {
+    pub(super) name: Arc<str>,
+    pub(super) changes: Arc<Vec<Change>>,
+    /// What it should hold: intent, or what it held before.
+    pub(super) wanted: Tree,
+    pub(super) observed: Tree,
     desired: Arc<Desired>,
-    observed: Tree,
     mlag_down: Option<bool>,
 }
 
@@ -163,7 +165,7 @@ impl Part {
         DevicePart {
             name: Arc::clone(&self.name),
             changes: &self.changes,
-            desired: &self.desired.tree,
+            desired: &self.wanted,
             observed: &self.observed,
             mlag_down: self.mlag_down,
             maintenance: self.desired.maintenance,
@@ -177,10 +179,12 @@ impl PlanJob {
     pub(super) fn of(core: &Core, staged: Option<Arc<BTreeSet<ChangeKey>>>) -> Self {
         let known = |device: &&Device| device.unknown().is_none();
         let part = |device: &Device| {
+            let desired = Arc::clone(device.desired.as_ref()?);
             Some(Part {
                 name: Arc::clone(device.name()),
                 changes: Arc::clone(device.changes.as_ref()?),
-                desired: Arc::clone(device.desired.as_ref()?),
+                wanted: desired.tree.clone(),
+                desired,
                 observed: device.observed.clone(),
                 mlag_down: device.mlag.as_ref().map(|mlag| mlag.words() != "active"),
             })

@@ -41,6 +41,8 @@ pub struct Snapshot {
     pub pulled_in: Arc<BTreeMap<ChangeKey, ChangeKey>>,
     /// The plan of what is staged; `None` when nothing is.
     pub staged_plan: Option<Arc<Plan>>,
+    /// The rollback that was asked for last. While it is not refused, `staged_plan` is its plan.
+    pub rollback: Option<Arc<Rollback>>,
     /// The plan of every difference there is.
     pub plan: Arc<Plan>,
     /// The commit under way, or the last one.
@@ -51,6 +53,15 @@ pub struct Snapshot {
     pub log: Arc<Vec<LogEntry>>,
     /// The newest happenings, oldest first, at most 500.
     pub events: Arc<Vec<Happening>>,
+}
+
+/// A rollback somebody asked for.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Rollback {
+    /// The operation to take back.
+    pub operation: u64,
+    /// Why there is no plan for it, in words.
+    pub refused: Option<String>,
 }
 
 /// How far a read is: kind of object in words, read so far, of how many if known.

@@ -3,7 +3,7 @@
 use std::sync::Arc;
 
 use super::model::Step;
-use crate::diff::change::{ChangeKey, Kind};
+use crate::diff::change::{Change, ChangeKey, Kind};
 use crate::diff::construct::is_cli;
 use crate::diff::judge::relative;
 use crate::diff::normalize;
@@ -32,41 +32,41 @@ pub struct Retained {
 
 /// Reads back what a step asked for, one row a change in the order of the step. `observed` must have been read after the Set.
 pub fn verify(step: &Step, observed: &Tree, schema: &Schema) -> Vec<Retained> {
-    step.changes
-        .iter()
-        .map(|change| {
-            let is_entry = is_list_entry(&change.path);
-            let (retained, seen) = match change.kind {
-                Kind::Delete if is_entry => {
-                    let left = entry_value(&change.path, observed, schema);
-                    let gone = matches!(&left, Value::Json(json) if json.as_object().is_none_or(serde_json::Map::is_empty));
-                    (gone, (!gone).then(|| left.to_string()))
-                }
-                Kind::Delete => match observed.value(&change.path) {
-                    // A deleted leaf comes back at its default on a device that reports defaults.
-                    Some(value) => (is_default(&change.path, value, schema), Some(value.to_string())),
-                    None => (true, None),
-                },
-                Kind::Create | Kind::Update => {
-                    let kept = match (&change.desired, observed.value(&change.path)) {
-                        (Some(want), Some(have)) => same(&change.path, want, have, schema),
-                        // Absent and wanted at its default, or a key that is told by its entry alone.
-                        (Some(want), None) => is_default(&change.path, want, schema) || implied(&change.path, observed, schema),
-                        (None, _) => true,
-                    };
-                    (kept, observed.value(&change.path).map(ToString::to_string))
-                }
-            };
-            Retained { key: change.key(), retained, observed: if retained { None } else { seen } }
-        })
-        .collect()
+    step.changes.iter().map(|change| kept(change, observed, schema)).collect()
 }
 
-fn is_list_entry(path: &Path) -> bool {
+/// Whether the device shows what one change asked for.
+pub(super) fn kept(change: &Change, observed: &Tree, schema: &Schema) -> Retained {
+    let (retained, seen) = match change.kind {
+        Kind::Delete if is_list_entry(&change.path) => {
+            let left = entry_value(&change.path, observed, schema);
+            let gone = matches!(&left, Value::Json(json) if json.as_object().is_none_or(serde_json::Map::is_empty));
+            (gone, (!gone).then(|| left.to_string()))
+        }
+        Kind::Delete => match observed.value(&change.path) {
+            // A deleted leaf comes back at its default on a device that reports defaults.
+            Some(value) => (is_default(&change.path, value, schema), Some(value.to_string())),
+            None => (true, None),
+        },
+        Kind::Create | Kind::Update => {
+            let kept = match (&change.desired, observed.value(&change.path)) {
+                (Some(want), Some(have)) => same(&change.path, want, have, schema),
+                // Absent and wanted at its default, or a key that is told by its entry alone.
+                (Some(want), None) => is_default(&change.path, want, schema) || implied(&change.path, observed, schema),
+                (None, _) => true,
+            };
+            (kept, observed.value(&change.path).map(ToString::to_string))
+        }
+    };
+    Retained { key: change.key(), retained, observed: if retained { None } else { seen } }
+}
+
+pub(super) fn is_list_entry(path: &Path) -> bool {
     !is_cli(path) && path.elems.last().is_some_and(|elem| !elem.keys.is_empty())
 }
 
-fn holds(path: &Path, guard: Option<&Value>, observed: &Tree, schema: &Schema) -> bool {
+/// Whether a leaf, or a list entry, is what it was; `None` is absent.
+pub(super) fn holds(path: &Path, guard: Option<&Value>, observed: &Tree, schema: &Schema) -> bool {
     if is_list_entry(path) {
         let now = entry_value(path, observed, schema);
         let empty = matches!(&now, Value::Json(json) if json.as_object().is_none_or(serde_json::Map::is_empty));

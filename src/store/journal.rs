@@ -101,6 +101,16 @@ pub struct Leftover {
     pub reason: String,
 }
 
+impl Action {
+    /// Whether anything of it may be on the device: what never left, was refused whole or changed nothing is not.
+    pub fn may_have_arrived(&self) -> bool {
+        match self.outcome.as_deref() {
+            Some(outcome) => matches!(outcome, "applied" | "not_retained" | "unknown" | "rolled_back"),
+            None => matches!(self.phase.as_str(), "sending" | "verifying"),
+        }
+    }
+}
+
 impl Store {
     /// Journals an operation with all its steps waiting, and gives its number. `steps` are (id, device, wave); `plan` is the plan as JSON.
     ///
@@ -185,12 +195,24 @@ impl Store {
     /// # Errors
     /// When it cannot be read.
     pub fn operations(&self, fabric: &str, limit: usize) -> Result<Vec<Operation>, Error> {
+        let limit = i64::try_from(limit).unwrap_or(i64::MAX);
+        self.select("WHERE fabric = ?1 ORDER BY id DESC LIMIT ?2", params![fabric, limit])
+    }
+
+    /// One operation of a fabric and all that came after it, oldest first; the first of them is another one when it is unknown.
+    ///
+    /// # Errors
+    /// When it cannot be read.
+    pub fn operations_from(&self, fabric: &str, operation: u64) -> Result<Vec<Operation>, Error> {
+        self.select("WHERE fabric = ?1 AND id >= ?2 ORDER BY id", params![fabric, signed(operation)])
+    }
+
+    fn select(&self, which: &str, values: &[&dyn rusqlite::ToSql]) -> Result<Vec<Operation>, Error> {
         self.read(|connection| {
-            let mut rows = connection.prepare(
-                "SELECT id, plan_hash, user, host, started, ended, status FROM operation WHERE fabric = ?1 ORDER BY id DESC LIMIT ?2",
-            )?;
+            let mut rows =
+                connection.prepare(&format!("SELECT id, plan_hash, user, host, started, ended, status FROM operation {which}"))?;
             let mut operations = rows
-                .query_map(params![fabric, i64::try_from(limit).unwrap_or(i64::MAX)], |row| {
+                .query_map(values, |row| {
                     Ok(Operation {
                         id: unsigned(row.get(0)?),
                         plan: row.get(1)?,

@@ -76,6 +76,8 @@ pub enum Msg {
     Abort,
     /// Ask for the name of a block.
     Override,
+    /// Ask for the number of an operation to take back.
+    Rollback,
     /// Ask for a file name.
     SavePlan,
     /// Another built-in theme.
@@ -337,6 +339,7 @@ fn permit(model: &Model, effect: &Effect) -> Result<(), String> {
         | Command::Abort
         | Command::Get(..)
         | Command::Subscribe(..)
+        | Command::Rollback(_)
         | Command::SavePlan(_)
         | Command::Quit => Ok(()),
     }
@@ -427,6 +430,10 @@ fn step(model: &mut Model, msg: Msg) -> Vec<Effect> {
             Some(_) => model.overlay = Some(Overlay::prompt(overlay::Kind::Override, "")),
             None => model.say(Severity::Info, "the staged plan is not blocked"),
         },
+        Msg::Rollback => {
+            let last = model.live.commit.as_ref().filter(|commit| commit.id != 0).map(|commit| commit.id.to_string());
+            model.overlay = Some(Overlay::prompt(overlay::Kind::Rollback, &last.unwrap_or_default()));
+        }
         Msg::SavePlan => {
             if model.live.staged_plan.is_none() {
                 model.say(Severity::Info, "nothing is staged, so there is no plan to write");
@@ -505,11 +512,13 @@ fn receive(model: &mut Model, snapshot: Arc<Snapshot>) {
         || before.intent.error != model.live.intent.error
         || !Arc::ptr_eq(&before.staged, &model.live.staged)
         || !same(before.commit.as_ref(), model.live.commit.as_ref())
+        || !same(before.rollback.as_ref(), model.live.rollback.as_ref())
         || before.fabric != model.live.fabric
         || before.environment != model.live.environment;
     model.summary = numbers;
     model.dirty |= header;
     report_commit(model, &before);
+    report_rollback(model, &before);
     overlay::check(model);
     if let Some(held) = &mut model.frozen {
         *held += 1;
@@ -534,6 +543,18 @@ fn report_commit(model: &mut Model, before: &Snapshot) {
     let severity = if good { Severity::Info } else { Severity::Error };
     model.portions.clear();
     model.say(severity, format!("commit {}: {}", now.id, now.status));
+}
+
+/// Says what came of asking for a rollback.
+fn report_rollback(model: &mut Model, before: &Snapshot) {
+    let Some(now) = model.live.rollback.clone().filter(|now| !same(before.rollback.as_ref(), Some(now))) else { return };
+    match &now.refused {
+        Some(words) => model.say(Severity::Warning, format!("no rollback of operation {}: {words}", now.operation)),
+        None => {
+            model.plan.everything = false;
+            model.say(Severity::Info, format!("rollback of operation {} is staged: review it, C commits", now.operation));
+        }
+    }
 }
 
 /// Whether two shared things are the same thing.

@@ -26,6 +26,8 @@ pub enum Kind {
     SavePlan,
     /// The name of a block to accept.
     Override,
+    /// The number of an operation to take back.
+    Rollback,
 }
 
 /// What is asked.
@@ -170,7 +172,7 @@ fn live_edit(model: &mut Model) {
             screen::rebuild(model);
         }
         Kind::Search => screen::yang::search(model, &text),
-        Kind::Palette | Kind::SavePlan | Kind::Override => {}
+        Kind::Palette | Kind::SavePlan | Kind::Override | Kind::Rollback => {}
     }
 }
 
@@ -255,6 +257,16 @@ fn accept(model: &mut Model) -> Vec<Effect> {
                     model.say(Severity::Info, format!("writing the staged plan to {text}"));
                     vec![Effect::Send(Command::SavePlan(text))]
                 }
+                Kind::Rollback => match text.parse() {
+                    Ok(operation) => {
+                        model.go(Screen::Plan);
+                        vec![Effect::Send(Command::Rollback(operation))]
+                    }
+                    Err(_) => {
+                        model.say(Severity::Warning, format!("`{text}` is no number of an operation: `fabric-orch history` lists them"));
+                        Vec::new()
+                    }
+                },
                 Kind::Override => {
                     match model.live.staged_plan.as_ref().is_some_and(|plan| plan.blocked.iter().any(|block| block.name == text)) {
                         true => vec![Effect::Send(Command::Override(text))],

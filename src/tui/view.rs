@@ -96,7 +96,12 @@ fn header(model: &Model, draw: &mut Draw<'_>, area: Rect) {
     if s.syncing > 0 {
         devices.push_str(&format!(" {} syncing", s.syncing));
     }
-    let staged = model.live.staged.len();
+    let taken = model.live.rollback.as_ref().filter(|rollback| rollback.refused.is_none());
+    let staged = match (taken, model.live.staged.len()) {
+        (Some(rollback), _) => (format!("{gap}rollback of {}", rollback.operation), theme.staged),
+        (None, 0) => (format!("{gap}staged 0"), theme.text),
+        (None, count) => (format!("{gap}staged {count}"), theme.staged),
+    };
     let drift = if s.drift > 0 {
         if wide {
             format!("{gap}drift {} on {}", s.drift, super::app::counted(s.drifted, "device"))
@@ -125,12 +130,7 @@ fn header(model: &Model, draw: &mut Draw<'_>, area: Rect) {
         }
     };
     let bad = |count: usize| if count > 0 { theme.bad } else { theme.text };
-    let optional = [
-        (devices, bad(s.stale + s.down)),
-        (drift, bad(s.drift)),
-        (format!("{gap}staged {staged}"), if staged > 0 { theme.staged } else { theme.text }),
-        intent,
-    ];
+    let optional = [(devices, bad(s.stale + s.down)), (drift, bad(s.drift)), staged, intent];
     let wide_of = |text: &str| clean::width(&clean::clean(text, draw.glyphs.ascii));
     let mut used: usize = parts.iter().map(|(text, _)| wide_of(text)).sum();
     for part in optional {
@@ -237,6 +237,7 @@ fn prompt(model: &Model, draw: &mut Draw<'_>, area: Rect, kind: Kind, input: &tu
         Kind::Search => "find: ",
         Kind::SavePlan => "write plan to: ",
         Kind::Override => "accept block named: ",
+        Kind::Rollback => "roll back operation number: ",
     };
     let y = area.bottom() - 2;
     let proposals = overlay::proposals(model);

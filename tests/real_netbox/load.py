@@ -58,7 +58,7 @@ def settings(folder, graphql):
     """Every device of the site: none of them has the fabric's tag."""
     file = pathlib.Path(folder) / f"{graphql}.toml"
     with open(os.open(file, os.O_WRONLY | os.O_CREAT, 0o600), "w") as out:
-        out.write(f'[fabric.load]\n[fabric.load.netbox]\nurl = "{URL}"\ntoken = "{TOKEN}"\ntag = ""\nsites = ["load"]\ngraphql = "{graphql}"\ntimeout = "300s"\n')
+        out.write(f'[fabric.load]\n[fabric.load.netbox]\nurl = "{URL}"\ntoken = "{TOKEN}"\ntag = ""\nsites = ["load"]\ngraphql = "{graphql}"\ntimeout_seconds = 300\n')
     return file
 
 

@@ -6,9 +6,9 @@ use std::sync::Arc;
 
 use fabric_orchestrator::diff::change::{Change, ChangeKey, Finding, Kind, Risk, Severity};
 use fabric_orchestrator::diff::construct::Construct;
+use fabric_orchestrator::engine::silence::Silenced;
 use fabric_orchestrator::engine::snapshot::*;
 use fabric_orchestrator::intent::fabric::Role;
-use fabric_orchestrator::engine::silence::Silenced;
 use fabric_orchestrator::path::Path;
 use fabric_orchestrator::plan::model::{FORMAT, Guard, Plan, SetRequest, SetUpdate, Step, UnknownDevice};
 use fabric_orchestrator::tree::{Origin, Paths, Tree};
@@ -287,6 +287,7 @@ impl Fixture {
             staged: Arc::default(),
             pulled_in: Arc::default(),
             staged_plan: None,
+            rollback: None,
             plan: Arc::new(everything),
             commit: None,
             outcomes: Arc::default(),

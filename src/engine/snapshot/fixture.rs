@@ -24,6 +24,7 @@ pub fn blank(fabric: &str) -> Snapshot {
         staged: Arc::default(),
         pulled_in: Arc::default(),
         staged_plan: None,
+        rollback: None,
         plan: Arc::new(reconcile::empty(fabric)),
         commit: None,
         outcomes: Arc::default(),

@@ -8,13 +8,16 @@ use super::{Act, Screen, facts};
 use crate::engine::snapshot::{Happening, Phase};
 use crate::tui::app::{self, Effect, Model};
 use crate::tui::draw::Draw;
-use crate::tui::keys::{Context, Row as Key, row};
+use crate::tui::keys::{Context, Row as Key, row, stages};
 use crate::tui::list::{List, Move};
 
 const HERE: Context = Context::On(Screen::History);
 
 /// The keys of this screen.
-pub static KEYS: &[Key] = &[row(HERE, &["enter"], "open device", app::Msg::Act(Act::Enter), "open the device it happened to")];
+pub static KEYS: &[Key] = &[
+    row(HERE, &["enter"], "open device", app::Msg::Act(Act::Enter), "open the device it happened to"),
+    stages(HERE, &["B"], "roll back", app::Msg::Rollback, "plan to take an operation back, by its number; the plan is staged"),
+];
 
 type Id = (u64, Arc<str>, String);
 
