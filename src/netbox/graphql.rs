@@ -1,13 +1,14 @@
-//! The lists GraphQL tells at about half of what REST costs the server: devices, interfaces with their addresses, VLANs, VRFs,
-//! L2VPNs. What it cannot filter by device (cables, services) or page (the BGP plugin) stays with REST.
+//! The lists GraphQL tells, in few calls and with addresses inside their interfaces: devices, interfaces, VLANs, VRFs, L2VPNs. What
+//! that costs the server beside REST: benches/README.md. What it cannot filter by device (cables, services) or page (the BGP plugin) stays with REST.
 //!
 //! A GraphQL list has no count, its limit is cut in silence, and an error has status 200. So pages are read by the last id seen
-//! until one is empty, and anything but data gives GraphQL up.
+//! until one is empty, each device says how many interfaces it has, and anything but whole data gives GraphQL up.
 
-use std::fmt::Write as _;
+use std::borrow::Cow;
 
 use bytes::Bytes;
 use futures_util::{StreamExt, TryStreamExt, stream};
+use rustc_hash::FxHashMap;
 use serde::Deserialize;
 use serde_json::json;
 use serde_json::value::RawValue;
@@ -15,34 +16,34 @@ use serde_json::value::RawValue;
 use super::client::{Call, Session};
 use super::error::Error;
 use super::pages::{List, Pages};
-use super::raw::Id;
+use super::raw::{Id, Owner};
 use super::settings::GraphQl;
 
-/// List, field of the query, whether it can be filtered by the device's tag, what is selected.
-const LISTS: [(List, &str, &str, &str); 8] = [
+/// Interfaces are asked for so many devices at a time: side by side, where pages of one list come one after the other.
+const DEVICES_A_CALL: usize = 40;
+
+/// List, field of the query, what is selected.
+const LISTS: [(List, &str, &str); 8] = [
     (
         List::Devices,
         "device_list",
-        "tags: {slug: {exact: $tag}}",
-        "id name status last_updated custom_fields config_context role { slug } site { slug } cluster { id name } tags { slug } primary_ip4 { id address } primary_ip6 { id address }",
+        "id name status last_updated interface_count custom_fields config_context role { slug } site { slug } cluster { id name } tags { slug } primary_ip4 { id address } primary_ip6 { id address }",
     ),
     (
         List::Interfaces,
         "interface_list",
-        "device: {tags: {slug: {exact: $tag}}}",
         "id name enabled mtu mode description custom_fields last_updated device { id } lag { id } parent { id } vrf { id } untagged_vlan { id vid } tagged_vlans { id vid } tags { slug } ip_addresses { id address status role custom_fields last_updated vrf { id } tags { slug } }",
     ),
-    (List::Vlans, "vlan_list", "", "id vid name status custom_fields last_updated group { id }"),
-    (List::VlanGroups, "vlan_group_list", "", "id name scope { __typename ... on ClusterType { id } }"),
-    (List::Clusters, "cluster_list", "", "id name type { slug }"),
-    (List::Vrfs, "vrf_list", "", "id name rd custom_fields last_updated import_targets { id name } export_targets { id name }"),
+    (List::Vlans, "vlan_list", "id vid name status custom_fields last_updated group { id }"),
+    (List::VlanGroups, "vlan_group_list", "id name scope { __typename ... on ClusterType { id } }"),
+    (List::Clusters, "cluster_list", "id name type { slug }"),
+    (List::Vrfs, "vrf_list", "id name rd custom_fields last_updated import_targets { id name } export_targets { id name }"),
     (
         List::L2vpns,
         "l2vpn_list",
-        "",
         "id name identifier type status custom_fields last_updated import_targets { id name } export_targets { id name }",
     ),
-    (List::Terminations, "l2vpn_termination_list", "", "id l2vpn { id } assigned_object { __typename ... on VLANType { id } }"),
+    (List::Terminations, "l2vpn_termination_list", "id l2vpn { id } assigned_object { __typename ... on VLANType { id } }"),
 ];
 
 #[derive(Deserialize)]
@@ -65,6 +66,35 @@ struct Problem {
     message: String,
 }
 
+/// How many interfaces a device has.
+#[derive(Deserialize)]
+struct Counted<'a> {
+    id: Id,
+    #[serde(borrow)]
+    name: Cow<'a, str>,
+    #[serde(default)]
+    interface_count: Option<usize>,
+}
+
+/// Whether as many interfaces of each device came as it says it has.
+fn whole(url: &str, parts: &[Pages]) -> Result<(), Error> {
+    let mut got = FxHashMap::<u64, usize>::default();
+    for port in parts.iter().flat_map(|part| part.each::<Owner<'_>>(List::Interfaces)) {
+        if let Some(device) = port?.device {
+            *got.entry(device.id).or_default() += 1;
+        }
+    }
+    for device in parts.iter().flat_map(|part| part.each::<Counted<'_>>(List::Devices)) {
+        let device = device?;
+        let (has, came) = (device.interface_count, got.get(&device.id.id).copied().unwrap_or(0));
+        if let Some(has) = has.filter(|has| *has != came) {
+            let url = format!("{url} (interfaces of {})", device.name);
+            return Err(Error::Truncated { url, got: came, count: has });
+        }
+    }
+    Ok(())
+}
+
 /// The addresses inside an interface.
 #[derive(Deserialize)]
 struct Port<'a> {
@@ -79,9 +109,7 @@ impl<F: Fn(&Call) + Send + Sync> Session<'_, F> {
         if mode == GraphQl::Never || (mode == GraphQl::Auto && self.client.graphql_off.get().is_some()) {
             return Ok(false);
         }
-        let parallel = self.client.settings().parallel.max(1);
-        let jobs: Vec<_> = (0..LISTS.len()).map(|at| self.rows(at)).collect();
-        let read: Result<Vec<Pages>, Error> = stream::iter(jobs).buffer_unordered(parallel).try_collect().await;
+        let read = self.all().await;
         match read {
             Ok(parts) => {
                 parts.into_iter().for_each(|part| pages.join(part));
@@ -101,12 +129,37 @@ impl<F: Fn(&Call) + Send + Sync> Session<'_, F> {
         }
     }
 
-    /// All rows of one of [`LISTS`].
-    async fn rows(&self, at: usize) -> Result<Pages, Error> {
-        let Some((list, field, filter, selection)) = LISTS.get(at).copied() else { return Ok(Pages::default()) };
-        let (tag, size) = (&self.client.settings().tag, self.client.settings().page_size);
+    /// Devices; then everything else, side by side.
+    async fn all(&self) -> Result<Vec<Pages>, Error> {
+        let settings = self.client.settings();
+        let mut ours = Vec::new();
+        if !settings.tag.is_empty() {
+            ours.push(format!("tags: {{slug: {{exact: {}}}}}", json!(settings.tag)));
+        }
+        if !settings.sites.is_empty() {
+            ours.push(format!("site: {{slug: {{in_list: {}}}}}", json!(settings.sites)));
+        }
+        let devices = self.rows(List::Devices, &ours.join(", ")).await?;
+        let ids: Vec<String> = devices.parse::<Id>(List::Devices)?.into_iter().map(|device| device.id.to_string()).collect();
+        let mut jobs: Vec<(List, String)> =
+            ids.chunks(DEVICES_A_CALL).map(|some| (List::Interfaces, format!("device: {{id: {{in_list: {}}}}}", json!(some)))).collect();
+        let others = LISTS.iter().map(|(list, ..)| *list).filter(|list| !matches!(list, List::Devices | List::Interfaces));
+        jobs.extend(others.map(|list| (list, String::new())));
+        let mut parts = vec![devices];
+        let mut rest = stream::iter(jobs).map(|(list, filter)| async move { self.rows(list, &filter).await });
+        let mut rest = std::pin::pin!((&mut rest).buffer_unordered(settings.parallel.max(1)));
+        while let Some(part) = rest.try_next().await? {
+            parts.push(part);
+        }
+        whole(&format!("{}/graphql/", self.client.base()), &parts)?;
+        Ok(parts)
+    }
+
+    /// All rows of one of [`LISTS`] that pass a filter.
+    async fn rows(&self, list: List, filter: &str) -> Result<Pages, Error> {
+        let Some((_, field, selection)) = LISTS.iter().find(|(of, ..)| *of == list).copied() else { return Ok(Pages::default()) };
+        let size = self.client.settings().page_size;
         let url = format!("{}/graphql/", self.client.base());
-        let filtered = !filter.is_empty() && !tag.is_empty();
         let mut pages = Pages::default();
         pages.begin(list);
         if list == List::Interfaces {
@@ -114,17 +167,11 @@ impl<F: Fn(&Call) + Send + Sync> Session<'_, F> {
         }
         let mut start = 0;
         loop {
-            let mut query = String::from("query Rows($start: Int!, $limit: Int!");
-            query.push_str(if filtered { ", $tag: String!) { rows: " } else { ") { rows: " });
-            let _ = write!(query, "{field}(pagination: {{start: $start, limit: $limit}}");
-            if filtered {
-                let _ = write!(query, ", filters: {{{filter}}}");
-            }
-            let _ = write!(query, ") {{ {selection} }} }}");
-            let mut variables = json!({"start": start, "limit": size});
-            if filtered {
-                variables["tag"] = json!(tag);
-            }
+            let query = format!(
+                "query Rows($start: Int!, $limit: Int!) {{ rows: {field}(pagination: {{start: $start, limit: $limit}}{}) {{ {selection} }} }}",
+                if filter.is_empty() { String::new() } else { format!(", filters: {{{filter}}}") }
+            );
+            let variables = json!({"start": start, "limit": size});
             let body = self.post(&url, &json!({"query": query, "variables": variables}).to_string()).await?;
             let wrong = |text: String| Error::GraphQl { list: field.to_owned(), text };
             let answer: Answer<'_> = serde_json::from_slice(&body).map_err(|error| wrong(error.to_string()))?;

@@ -43,9 +43,16 @@ impl Pages {
         self.lists.entry(list).or_default();
     }
 
-    /// Takes the lists of another over.
+    /// Takes the objects of another over, list by list.
     pub(super) fn join(&mut self, other: Self) {
-        self.lists.extend(other.lists);
+        for (list, objects) in other.lists {
+            let held = self.lists.entry(list).or_default();
+            if held.is_empty() {
+                *held = objects;
+            } else {
+                Arc::make_mut(held).extend(Arc::unwrap_or_clone(objects));
+            }
+        }
     }
 
     /// Adds objects that are parts of `body`.

@@ -403,3 +403,47 @@ async fn devices_that_a_filter_let_through_are_left_out() {
     let read = client(&url).read(|_| {}).await.unwrap();
     assert!(read.findings.iter().any(|finding| finding.code == "no-devices" && finding.severity == Severity::Error));
 }
+
+/// Many devices are asked for side by side, some at a time: nothing of one part is lost to another, and what is lost is noticed.
+#[tokio::test]
+async fn graphql_of_many_devices_comes_whole_or_not_at_all() {
+    let device = |id: u64| {
+        format!(
+            r#"{{"id":"{id}","name":"leaf{id}","interface_count":1,"role":{{"slug":"leaf"}},"site":{{"slug":"dc"}},"status":"active","tags":[{{"slug":"evpn-fabric"}}],"custom_fields":{{}},"config_context":{{}}}}"#
+        )
+    };
+    let port = |of: u64| {
+        format!(
+            r#"{{"id":"{}","name":"Loopback0","enabled":true,"mtu":null,"mode":"","description":"","custom_fields":{{}},"device":{{"id":"{of}"}},"lag":null,"parent":null,"vrf":null,"untagged_vlan":null,"tagged_vlans":[],"tags":[],"ip_addresses":[]}}"#,
+            1000 + of
+        )
+    };
+    let graphql = move |query: &str, lost: Option<u64>| {
+        let body: serde_json::Value = serde_json::from_str(query).unwrap();
+        let (text, start) = (body["query"].as_str().unwrap(), body["variables"]["start"].as_u64().unwrap());
+        let asked = |id: &u64| text.contains(&format!("\"{id}\"")) && Some(*id) != lost;
+        let rows: Vec<String> = match text.split("rows: ").nth(1).unwrap().split('(').next().unwrap() {
+            "device_list" => (1..=100).filter(|id| *id >= start).map(device).collect(),
+            "interface_list" => (1..=100).filter(asked).filter(|id| 1000 + id >= start).map(port).collect(),
+            _ => Vec::new(),
+        };
+        format!(r#"{{"data":{{"rows":[{}]}}}}"#, rows.join(","))
+    };
+    for lost in [None, Some(77)] {
+        let (url, _) = start(move |path, query, _| match path {
+            "/graphql/" => (200, JSON, graphql(&query["body"], lost)),
+            _ => plain(path, query),
+        })
+        .await;
+        let mut settings = Settings::new(&url, "nbt_key.secret".into());
+        settings.graphql = GraphQl::Always;
+        let read = Client::new(settings).unwrap().read(|_| {}).await;
+        match lost {
+            None => assert_eq!(read.unwrap().fabric.interfaces.len(), 100),
+            Some(_) => {
+                let error = read.unwrap_err();
+                assert_eq!((error.code(), error.to_string().contains("interfaces of leaf77) is cut: 0 of 1")), ("truncated", true), "{error}");
+            }
+        }
+    }
+}
