@@ -902,8 +902,9 @@ impl Core {
 
     /// Nothing is taken back any more.
     fn keep_all(&mut self) {
-        if self.taking_back.take().is_some() {
+        if let Some(done) = self.taking_back.take() {
             self.staged_plan = None;
+            self.happen("engine", Severity::Info, format!("operation {} is not rolled back any more", done.number()));
         }
         self.rollback = None;
     }
@@ -1042,7 +1043,7 @@ impl Core {
             Ok(operation) => {
                 self.abort = Some(abort);
                 self.picked.clear();
-                self.keep_all();
+                (self.taking_back, self.rollback) = (None, None);
                 self.happen("engine", Severity::Info, format!("commit {operation} started by {}", self.settings.user));
                 tokio::spawn(commit::run(job, operation));
             }

@@ -50,6 +50,11 @@ impl Done {
         Ok(Self { operation, changes })
     }
 
+    /// The operation's number.
+    pub(super) fn number(&self) -> u64 {
+        self.operation.id
+    }
+
     /// The plan that takes it back, from what is known now.
     fn plan(&self, core: &Core, made: u64) -> Result<Plan, String> {
         let id = self.operation.id;

@@ -1,5 +1,6 @@
 //! The lists GraphQL tells, in few calls and with addresses inside their interfaces: devices, interfaces, VLANs, VRFs, L2VPNs. What
-//! that costs the server beside REST: benches/README.md. What it cannot filter by device (cables, services) or page (the BGP plugin) stays with REST.
+//! that costs the server beside REST: benches/README.md. What it cannot filter by device (cables, services) or page (the BGP plugin)
+//! stays with REST.
 //!
 //! A GraphQL list has no count, its limit is cut in silence, and an error has status 200. So pages are read by the last id seen
 //! until one is empty, each device says how many interfaces it has, and anything but whole data gives GraphQL up.

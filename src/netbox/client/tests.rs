@@ -442,7 +442,11 @@ async fn graphql_of_many_devices_comes_whole_or_not_at_all() {
             None => assert_eq!(read.unwrap().fabric.interfaces.len(), 100),
             Some(_) => {
                 let error = read.unwrap_err();
-                assert_eq!((error.code(), error.to_string().contains("interfaces of leaf77) is cut: 0 of 1")), ("truncated", true), "{error}");
+                assert_eq!(
+                    (error.code(), error.to_string().contains("interfaces of leaf77) is cut: 0 of 1")),
+                    ("truncated", true),
+                    "{error}"
+                );
             }
         }
     }
