@@ -40,7 +40,8 @@ use crate::yang::Schema;
 use writer::Writer;
 
 pub(crate) use addresses::is_gateway;
-pub(crate) use vrfs::filled;
+pub(crate) use evpn::rd_template as l2vpn_rd_template;
+pub(crate) use vrfs::{filled, overrides, rd_template, redistributed};
 
 /// What one device should hold.
 #[derive(Clone, Debug)]

@@ -61,7 +61,7 @@ fn used(scope: &Scope<'_>) -> BTreeSet<String> {
     }
     if scope.device.asn.is_some() {
         for vrf in scope.fabric.vrfs_of(scope.device.id) {
-            names.extend(vrfs::redistributed(scope, vrf).iter().filter_map(|entry| entry.route_map.clone()));
+            names.extend(vrfs::redistributed(scope.settings, vrf).iter().filter_map(|entry| entry.route_map.clone()));
         }
     }
     names
