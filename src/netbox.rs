@@ -14,6 +14,7 @@ mod pages;
 mod progress;
 mod raw;
 mod read;
+mod saved;
 mod touch;
 
 pub use client::{Call, Client, Read, Touched};

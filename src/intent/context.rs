@@ -22,6 +22,8 @@ pub struct Context {
     pub routing: Option<Routing>,
     /// BGP of the whole device.
     pub bgp: Option<Bgp>,
+    /// OSPF processes.
+    pub ospf: Vec<Ospf>,
     /// Spanning tree of the whole device.
     pub spanning_tree: Option<SpanningTree>,
     /// What this device does differently in a VRF, by name.
@@ -162,6 +164,95 @@ pub struct MaximumPaths {
     pub ecmp: Option<u64>,
 }
 
+/// One OSPF process.
+#[derive(Clone, Debug, Default, Deserialize)]
+pub struct Ospf {
+    /// Its number.
+    pub process: u16,
+    /// `default` when not said.
+    #[serde(default)]
+    pub vrf: Option<String>,
+    /// A template; the device's own when not said.
+    #[serde(default)]
+    pub router_id: Option<String>,
+    /// Log when neighbours go up or down.
+    #[serde(default)]
+    pub log_adjacency_changes: Option<bool>,
+    /// Most LSAs held.
+    #[serde(default)]
+    pub max_lsa: Option<u64>,
+    /// How every routed port with an address runs it, loopbacks passively: an underlay in one line for all devices.
+    #[serde(default)]
+    pub links: Option<OspfPort>,
+    /// Single interfaces; what is said here counts before `links`.
+    #[serde(default)]
+    pub interfaces: Vec<OspfPort>,
+    /// `network` statements.
+    #[serde(default)]
+    pub networks: Vec<OspfNetwork>,
+    /// `passive-interface`, `default` among them.
+    #[serde(default)]
+    pub passive_interfaces: Vec<String>,
+    #[serde(flatten)]
+    rest: BTreeMap<String, Json>,
+}
+
+/// How an interface runs OSPF.
+#[derive(Clone, Debug, Default, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct OspfPort {
+    /// `Ethernet1`; not in `links`.
+    #[serde(default)]
+    pub name: String,
+    /// `0.0.0.0`, or a number.
+    pub area: Area,
+    /// `point-to-point`, `broadcast`.
+    #[serde(default)]
+    pub network_type: Option<String>,
+    /// Cost.
+    #[serde(default)]
+    pub metric: Option<u64>,
+    /// No neighbours here.
+    #[serde(default)]
+    pub passive: Option<bool>,
+    /// BFD with the neighbours.
+    #[serde(default)]
+    pub bfd: Option<bool>,
+}
+
+/// A `network` statement.
+#[derive(Clone, Debug, Default, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct OspfNetwork {
+    /// `10.0.0.0/8`.
+    pub prefix: String,
+    /// `0.0.0.0`, or a number.
+    pub area: Area,
+}
+
+/// An area, in dotted form whatever it was written in.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Area(pub String);
+
+impl<'de> Deserialize<'de> for Area {
+    fn deserialize<D: serde::Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+        #[derive(Deserialize)]
+        #[serde(untagged)]
+        enum Either {
+            Number(u32),
+            Text(String),
+        }
+        let dotted = match Either::deserialize(deserializer)? {
+            Either::Number(number) => std::net::Ipv4Addr::from(number),
+            Either::Text(text) => text
+                .parse()
+                .or_else(|_| text.parse::<u32>().map(std::net::Ipv4Addr::from))
+                .map_err(|_| serde::de::Error::custom(format!("`{text}` is no OSPF area")))?,
+        };
+        Ok(Self(dotted.to_string()))
+    }
+}
+
 /// Spanning tree of the whole device.
 #[derive(Clone, Debug, Default, Deserialize)]
 pub struct SpanningTree {
@@ -236,6 +327,7 @@ impl Context {
                 "mlag" => context.mlag = section(&name, raw, &mut problems, |s: &MlagContext| &s.rest),
                 "routing" => context.routing = section(&name, raw, &mut problems, |s: &Routing| &s.rest),
                 "bgp" => context.bgp = section(&name, raw, &mut problems, |s: &Bgp| &s.rest),
+                "ospf" => context.ospf = processes(&name, raw, &mut problems),
                 "spanning_tree" => context.spanning_tree = section(&name, raw, &mut problems, |s: &SpanningTree| &s.rest),
                 "vrf_overrides" => context.vrf_overrides = overrides(&name, raw, &mut problems),
                 "l2vpn_overrides" => context.l2vpn_overrides = overrides(&name, raw, &mut problems),
@@ -261,6 +353,22 @@ fn section<'a, T: Deserialize<'a>>(
         Err(error) => {
             problems.push(Problem::Unreadable { section: name.to_owned(), why: error.to_string() });
             None
+        }
+    }
+}
+
+fn processes(name: &str, raw: &RawValue, problems: &mut Vec<Problem>) -> Vec<Ospf> {
+    match serde_json::from_str::<Option<Vec<Ospf>>>(raw.get()) {
+        Ok(processes) => {
+            let processes = processes.unwrap_or_default();
+            for (at, process) in processes.iter().enumerate() {
+                problems.extend(process.rest.keys().map(|key| Problem::Unmapped { key: format!("{name}[{at}].{key}") }));
+            }
+            processes
+        }
+        Err(error) => {
+            problems.push(Problem::Unreadable { section: name.to_owned(), why: error.to_string() });
+            Vec::new()
         }
     }
 }

@@ -11,7 +11,7 @@ use std::sync::Arc;
 use super::Fabric;
 use super::fabric::Device;
 use super::finding::{Finding, Severity, about};
-use super::map::is_gateway;
+use super::map::{is_gateway, is_virtual};
 use super::records::{Interface, Kind, Settings};
 
 /// Everything that is wrong with `fabric`, findings made while it was read not among them.
@@ -100,9 +100,10 @@ fn interfaces(fabric: &Fabric, device: &Device, found: &mut Vec<Finding>) {
 fn svi(fabric: &Fabric, device: &Device, interface: &Interface, found: &mut Vec<Finding>) {
     let shared = fabric.addresses_of(interface.id).find(|address| is_gateway(interface, address));
     let own = fabric.addresses_of(interface.id).any(|address| !is_gateway(interface, address));
-    if let Some(shared) = shared.filter(|_| !own) {
+    // Where nobody has an address of its own the gateway stands alone, and is meant to.
+    if let Some(shared) = shared.filter(|_| !own && !is_virtual(fabric, interface)) {
         let message = format!("{} has the shared gateway {} but no address of its own", interface.name, shared.net.addr());
-        let hint = "give the SVI its own address: EOS answers for a shared one only beside it";
+        let hint = "give the SVI its own address, as the other member has: EOS answers for a shared one only beside it";
         found.push(about("gateway-without-address", Severity::Warning, Some(&device.name), &interface.origin, message, hint));
     }
     let Some(named) = interface.untagged else { return };

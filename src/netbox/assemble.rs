@@ -6,6 +6,7 @@
 mod bgp;
 mod devices;
 mod fields;
+mod gateways;
 mod ports;
 mod vpns;
 
@@ -48,6 +49,7 @@ pub fn assemble(pages: &Pages, settings: &Settings) -> Result<Assembled, Error> 
     maker.devices(pages, &mut fabric, &mut objects)?;
     maker.interfaces(pages, &mut fabric, &mut objects)?;
     maker.addresses(pages, &mut fabric, &mut objects)?;
+    maker.gateways(pages, &mut fabric, &mut objects)?;
     maker.cables(pages, &mut fabric, &mut objects)?;
     maker.vlans(pages, &mut fabric, &mut objects)?;
     maker.vpns(pages, &mut fabric, &mut objects)?;

@@ -1,5 +1,5 @@
-//! The lists GraphQL tells at about half of what REST costs the server: devices, interfaces with their addresses, VLANs, VRFs,
-//! L2VPNs. What it cannot filter by device (cables, services) or page (the BGP plugin) stays with REST.
+//! The lists GraphQL tells at about half of what REST costs the server: devices, interfaces with their addresses, FHRP
+//! groups, VLANs, VRFs, L2VPNs. What it cannot filter by device (cables, services) or page (the BGP plugin) stays with REST.
 //!
 //! A GraphQL list has no count, its limit is cut in silence, and an error has status 200. So pages are read by the last id seen
 //! until one is empty, and anything but data gives GraphQL up.
@@ -19,7 +19,7 @@ use super::raw::Id;
 use super::settings::GraphQl;
 
 /// List, field of the query, whether it can be filtered by the device's tag, what is selected.
-const LISTS: [(List, &str, &str, &str); 8] = [
+const LISTS: [(List, &str, &str, &str); 10] = [
     (
         List::Devices,
         "device_list",
@@ -32,6 +32,8 @@ const LISTS: [(List, &str, &str, &str); 8] = [
         "device: {tags: {slug: {exact: $tag}}}",
         "id name enabled mtu mode description custom_fields last_updated device { id } lag { id } parent { id } vrf { id } untagged_vlan { id vid } tagged_vlans { id vid } tags { slug } ip_addresses { id address status role custom_fields last_updated vrf { id } tags { slug } }",
     ),
+    (List::FhrpGroups, "fhrp_group_list", "", "id name protocol group_id last_updated ip_addresses { id address }"),
+    (List::FhrpAssignments, "fhrp_group_assignment_list", "", "id group { id } interface { __typename ... on InterfaceType { id } }"),
     (List::Vlans, "vlan_list", "", "id vid name status custom_fields last_updated group { id }"),
     (List::VlanGroups, "vlan_group_list", "", "id name scope { __typename ... on ClusterType { id } }"),
     (List::Clusters, "cluster_list", "", "id name type { slug }"),
@@ -80,7 +82,10 @@ impl<F: Fn(&Call) + Send + Sync> Session<'_, F> {
             return Ok(false);
         }
         let parallel = self.client.settings().parallel.max(1);
-        let jobs: Vec<_> = (0..LISTS.len()).map(|at| self.rows(at)).collect();
+        // GraphQL knows no saved filters: which devices it lets through, and what is on them, REST says.
+        let by_rest = |list: List| pages.filtered && matches!(list, List::Devices | List::Interfaces);
+        let wanted = LISTS.iter().enumerate().filter(|(_, (list, ..))| !by_rest(*list));
+        let jobs: Vec<_> = wanted.map(|(at, _)| self.rows(at)).collect();
         let read: Result<Vec<Pages>, Error> = stream::iter(jobs).buffer_unordered(parallel).try_collect().await;
         match read {
             Ok(parts) => {

@@ -12,7 +12,7 @@ use super::super::raw;
 use super::{Maker, bare, owned, text_of};
 use crate::intent::Fabric;
 use crate::intent::finding::Severity;
-use crate::intent::records::{Attributes, PeerGroup, Policy, PolicyRule, PrefixList, PrefixRule, Session};
+use crate::intent::records::{Attached, Attributes, PeerGroup, Policy, PolicyRule, PrefixList, PrefixRule, Session};
 use crate::tree::Origin;
 
 impl Maker<'_> {
@@ -36,10 +36,6 @@ impl Maker<'_> {
         for group in groups {
             let origin = self.origin(List::PeerGroups, group.id, &group.name, group.last_updated);
             let attributes = self.attributes(group.extra_attributes, None, &origin);
-            for list in group.prefix_list_in.iter().chain(&group.prefix_list_out) {
-                let message = format!("prefix list {} on peer group {} is not mapped", list.name, group.name);
-                self.report("unmapped-prefix-list", Severity::Warning, None, &origin, message, "match it in a routing policy instead");
-            }
             fabric.peer_groups.push(PeerGroup {
                 id: group.id,
                 name: Arc::from(group.name.as_ref()),
@@ -48,6 +44,7 @@ impl Maker<'_> {
                 attributes,
                 import_policies: names(group.import_policies),
                 export_policies: names(group.export_policies),
+                prefix_lists: attached(group.prefix_list_in, group.prefix_list_out),
                 origin,
             });
         }
@@ -57,7 +54,6 @@ impl Maker<'_> {
             let name = session.name.map(owned).unwrap_or_default();
             let origin = self.origin(List::Sessions, session.id, &name, session.last_updated);
             let attributes = self.attributes(session.extra_attributes, Some(&owner), &origin);
-            let prefix_lists = session.prefix_list_in.into_iter().chain(session.prefix_list_out).map(|list| list.name.into_owned());
             fabric.sessions.push(Session {
                 id: session.id,
                 name,
@@ -74,7 +70,7 @@ impl Maker<'_> {
                 attributes,
                 import_policies: names(session.import_policies),
                 export_policies: names(session.export_policies),
-                prefix_lists: prefix_lists.collect(),
+                prefix_lists: attached(session.prefix_list_in, session.prefix_list_out),
                 origin,
             });
         }
@@ -126,7 +122,14 @@ impl Maker<'_> {
                 .map(|rule| PolicyRule {
                     index: rule.index,
                     permit: rule.action.0 == "permit",
-                    match_prefix_lists: rule.match_ip_address.iter().map(|list| list.name.to_string()).collect(),
+                    match_prefix_lists: rule
+                        .match_ip_address
+                        .iter()
+                        .chain(&rule.match_ipv6_address)
+                        .map(|list| list.name.to_string())
+                        .collect(),
+                    next: rule.continue_entry,
+                    set: rule.set_actions.clone().unwrap_or_default(),
                     unmapped: unmapped(rule),
                 })
                 .collect();
@@ -143,17 +146,14 @@ impl Maker<'_> {
     }
 }
 
+fn attached(import: Option<raw::Named<'_>>, export: Option<raw::Named<'_>>) -> Attached {
+    let name = |list: Option<raw::Named<'_>>| list.map(|list| list.name.into_owned());
+    Attached { import: name(import), export: name(export) }
+}
+
 /// What a rule says that is not mapped.
 fn unmapped(rule: &raw::PolicyRule<'_>) -> Vec<String> {
-    const KEYS: [&str; 7] = [
-        "match_ipv6_address",
-        "match_community",
-        "match_community_list",
-        "match_aspath_list",
-        "match_custom",
-        "set_actions",
-        "continue_entry",
-    ];
+    const KEYS: [&str; 4] = ["match_community", "match_community_list", "match_aspath_list", "match_custom"];
     let says = |value: &serde_json::Value| match value {
         serde_json::Value::Null => false,
         serde_json::Value::Array(items) => !items.is_empty(),

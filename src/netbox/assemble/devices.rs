@@ -103,10 +103,8 @@ impl Maker<'_> {
             fabric.devices.push(Device {
                 id: device.id,
                 name,
-                role: device.role.map_or(Role::Other(String::new()), |role| match &*role.slug {
-                    "spine" => Role::Spine,
-                    "leaf" => Role::Leaf,
-                    other => Role::Other(other.to_owned()),
+                role: device.role.map_or(Role::Other(String::new()), |role| {
+                    Role::of(self.settings.roles.get(&*role.slug).map_or(&*role.slug, String::as_str))
                 }),
                 site: device.site.map(|site| site.slug.into_owned()).unwrap_or_default(),
                 status,

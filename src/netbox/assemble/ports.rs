@@ -92,11 +92,13 @@ impl Maker<'_> {
                 net,
                 vrf: address.vrf.map(|vrf| vrf.id),
                 shared: virtual_ip || role == "anycast",
+                secondary: role == "secondary",
                 announced: address.tags.iter().any(|tag| tag.slug == self.settings.network_tag),
                 status: text_of(address.status),
                 origin,
             });
         }
+        vrf_by_address(fabric);
         Ok(())
     }
 
@@ -115,6 +117,20 @@ impl Maker<'_> {
 }
 
 /// With a mask, or as a host.
-fn network(text: &str) -> Option<IpNet> {
+pub(super) fn network(text: &str) -> Option<IpNet> {
     IpNet::from_str(text).ok().or_else(|| IpAddr::from_str(text).ok().map(IpNet::from))
+}
+
+/// An interface without a VRF is in that of its addresses, when they all say the same one.
+fn vrf_by_address(fabric: &mut Fabric) {
+    let mut said: FxHashMap<u64, Option<u64>> = FxHashMap::default();
+    for address in &fabric.addresses {
+        let vrf = said.entry(address.interface).or_insert(address.vrf);
+        if *vrf != address.vrf {
+            *vrf = None;
+        }
+    }
+    for interface in fabric.interfaces.iter_mut().filter(|interface| interface.vrf.is_none()) {
+        interface.vrf = said.get(&interface.id).copied().flatten();
+    }
 }
