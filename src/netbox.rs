@@ -6,6 +6,7 @@ pub mod error;
 pub mod settings;
 pub mod webhook;
 
+mod blame;
 mod branch;
 mod feed;
 mod graphql;

@@ -398,3 +398,58 @@ async fn a_saved_filter_chooses_the_fabric() {
     let error = with("nobody", GraphQl::Never).read(|_| {}).await.unwrap_err();
     assert!(error.to_string().contains("there is none"), "{error}");
 }
+
+#[tokio::test]
+async fn subinterfaces_have_a_tag_a_vrf_and_a_routed_port() {
+    let world = World::new().await;
+    let leaf3 = world.id("dcim/devices/?name=leaf3").await;
+    let vrf = world.id("ipam/vrfs/?name=gold").await;
+    let port = world.write("POST", "dcim/interfaces/", json!({"device": leaf3, "name": "Ethernet5", "type": "10gbase-x-sfpp"})).await["id"]
+        .clone();
+    let sub = |name: &str, tag: Value| json!({"device": leaf3, "name": name, "type": "virtual", "parent": port, "vrf": vrf, "custom_fields": {"dot1q_vlan": tag}});
+    let made = world.write("POST", "dcim/interfaces/", sub("Ethernet5.100", json!(100))).await["id"].clone();
+    let address = json!({"address": "10.100.0.1/30", "vrf": vrf, "assigned_object_type": "dcim.interface", "assigned_object_id": made});
+    world.write("POST", "ipam/ip-addresses/", address).await;
+    let effect = world.effect().await;
+    let place = "+/interfaces/interface[name=Ethernet5]/subinterfaces/subinterface[index=100]";
+    let member = "+/network-instances/network-instance[name=gold]/interfaces/interface[id=Ethernet5.100]/config";
+    for row in [
+        format!("{place}/config/enabled true"),
+        format!("{place}/vlan/match/single-tagged/config/vlan-id 100"),
+        format!("{place}/ipv4/addresses/address[ip=10.100.0.1]/config/prefix-length 30"),
+        format!("{member}/interface Ethernet5"),
+        format!("{member}/subinterface 100"),
+    ] {
+        has(&effect, "leaf3", &row);
+    }
+    assert!(effect.found.is_empty(), "{:?}", effect.found);
+    world.write("POST", "dcim/interfaces/", sub("Ethernet5.200", json!(100))).await;
+    world.write("POST", "dcim/interfaces/", sub("Ethernet5.300", Value::Null)).await;
+    world.write("PATCH", &format!("dcim/interfaces/{port}/"), json!({"mode": "access"})).await;
+    let found = world.effect().await.found;
+    for code in ["subinterface-tag-reused", "subinterface-without-tag", "subinterface-on-switchport"] {
+        assert!(found.contains(&format!("{code} leaf3")), "{code}: {found:?}");
+    }
+}
+
+#[tokio::test]
+async fn who_changed_what_long_ago_is_asked_for_when_somebody_wants_to_know() {
+    let world = World::new().await;
+    world.write("PATCH", "dcim/interfaces/46/", json!({"description": "to spine1 Ethernet3"})).await;
+    world.write("PATCH", "dcim/devices/3/", json!({"comments": "rack 4"})).await;
+    for mtu in [9000, 9100, 9214, 9000, 9100, 9214] {
+        world.write("PATCH", "dcim/interfaces/47/", json!({"mtu": mtu})).await;
+    }
+    // A log of which a page holds no more than three entries: the edit is older than what a read takes.
+    let client = Client::new(Settings { page_size: 3, graphql: GraphQl::Never, ..world.settings.clone() }).unwrap();
+    let read = client.read(|_| {}).await.unwrap();
+    let of = |id: u64| read.fabric.interfaces.iter().find(|interface| interface.id == id).unwrap().origin.as_ref().clone();
+    let mut origins = vec![of(46), of(47), read.fabric.device("leaf1").unwrap().origin.as_ref().clone(), of(46)];
+    assert_eq!((&origins[0].user, origins[1].user.as_deref()), (&None, Some("admin")));
+    origins[3].url = origins[3].url.replace("/46/", "/999999/");
+    let calls = std::sync::Mutex::new(Vec::new());
+    let unknown = client.blame(&mut origins, |call| calls.lock().unwrap().push(call.url.clone())).await.unwrap();
+    assert_eq!((unknown, calls.lock().unwrap().len()), (1, 2), "one call a kind, and nobody knows of an object without entries");
+    assert_eq!((origins[0].user.as_deref(), origins[2].user.as_deref(), &origins[3].user), (Some("admin"), Some("admin"), &None));
+    assert!(origins[0].request.is_some() && origins[0].time.is_some());
+}

@@ -83,6 +83,9 @@ fn interfaces(fabric: &Fabric, device: &Device, found: &mut Vec<Finding>) {
         if interface.kind == Kind::Svi {
             svi(fabric, device, interface, found);
         }
+        if interface.kind == Kind::Subinterface {
+            subinterface(fabric, device, interface, found);
+        }
         if interface.kind == Kind::PortChannel && fabric.members_of(interface.id).next().is_none() {
             let message = format!("{} has no members", interface.name);
             found.push(about(
@@ -94,6 +97,37 @@ fn interfaces(fabric: &Fabric, device: &Device, found: &mut Vec<Finding>) {
                 "set the LAG of its ports",
             ));
         }
+    }
+}
+
+/// A subinterface takes the frames of one tag, which no other on its port takes, and the port itself has to be routed.
+fn subinterface(fabric: &Fabric, device: &Device, interface: &Interface, found: &mut Vec<Finding>) {
+    let mut report = |code: &str, message: String, hint: &str| {
+        found.push(about(code, Severity::Warning, Some(&device.name), &interface.origin, message, hint));
+    };
+    let Some(tag) = interface.dot1q else {
+        return report(
+            "subinterface-without-tag",
+            format!("{} has no 802.1Q tag: it takes no frames", interface.name),
+            "set its dot1q_vlan",
+        );
+    };
+    let siblings = fabric.interfaces_of(device.id).filter(|other| other.parent == interface.parent && other.id < interface.id);
+    if let Some(other) = siblings.into_iter().find(|other| other.dot1q == Some(tag)) {
+        report(
+            "subinterface-tag-reused",
+            format!("{} and {} take the same tag {tag}", other.name, interface.name),
+            "one tag a subinterface",
+        );
+    }
+    if let Some(parent) =
+        interface.parent.and_then(|id| fabric.interface(id)).filter(|parent| parent.mode.is_some() || parent.lag.is_some())
+    {
+        report(
+            "subinterface-on-switchport",
+            format!("{} is on {}, which is no routed port", interface.name, parent.name),
+            "clear the 802.1Q mode and the LAG of the port",
+        );
     }
 }
 

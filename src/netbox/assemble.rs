@@ -5,6 +5,7 @@
 
 mod bgp;
 mod devices;
+mod fallback;
 mod fields;
 mod gateways;
 mod ports;
@@ -55,6 +56,7 @@ pub fn assemble(pages: &Pages, settings: &Settings) -> Result<Assembled, Error> 
     maker.vpns(pages, &mut fabric, &mut objects)?;
     maker.bgp(pages, &mut fabric, &mut objects)?;
     maker.policies(pages, &mut fabric, &mut objects)?;
+    maker.fallback(&mut fabric);
     maker.say_unknown(&mut fabric);
     fabric.findings = maker.findings;
     let mut fabric = fabric.indexed();

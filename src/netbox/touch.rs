@@ -126,6 +126,10 @@ pub(super) fn devices(before: &Pages, after: &Pages, objects: &BTreeSet<(List, u
                 }
                 continue;
             }
+            // What a device says there of VNIs counts for others, too.
+            if *list == List::Devices && body.windows(13).any(|part| part == b"\"evpn_fabric\"") {
+                return Touched::All;
+            }
             let owner: Option<raw::Owner<'_>> = serde_json::from_slice(body).ok();
             let device = match list {
                 List::Devices => Some(*id),
