@@ -453,3 +453,61 @@ async fn who_changed_what_long_ago_is_asked_for_when_somebody_wants_to_know() {
     assert_eq!((origins[0].user.as_deref(), origins[2].user.as_deref(), &origins[3].user), (Some("admin"), Some("admin"), &None));
     assert!(origins[0].request.is_some() && origins[0].time.is_some());
 }
+
+#[tokio::test]
+async fn a_config_context_says_what_no_object_says() {
+    let world = World::new().await;
+    let get = |path: &'static str| {
+        let url = format!("{}/api/{path}", world.netbox.url);
+        let call = reqwest::Client::builder().no_proxy().build().unwrap().get(url).bearer_auth(&world.netbox.token);
+        async move { call.send().await.unwrap().json::<Value>().await.unwrap() }
+    };
+    let mut context = get("dcim/devices/3/").await["local_context_data"].clone();
+    if context.is_null() {
+        context = json!({});
+    }
+    context["evpn_fabric"] = json!({
+        "underlay": {"asn": 65001, "router_id": "10.0.250.11", "spine_peers": [{"ip": "10.0.1.0", "asn": 65000}, {"ip": "10.0.2.0", "asn": 65000}]},
+        "overlay": {"vtep_ip": "10.0.255.11", "evpn_peers": ["10.0.250.1", "10.0.250.2"]},
+        "mlag": {"enabled": true, "domain_id": "leafs", "local_ip": "10.0.199.254", "peer_ip": "10.0.199.255"},
+        "vlans": [{"id": 40, "name": "test-l2-vxlan", "vni": 110040}, {"id": 41, "name": "new", "vni": 110041}],
+        "vrfs": [{"name": "gold", "vni": 100001}],
+    });
+    // Everything is said natively, too: the context changes nothing.
+    world.write("PATCH", "dcim/devices/3/", json!({"local_context_data": context})).await;
+    let both = world.effect().await;
+    assert!(both.rows.is_empty() && both.found.is_empty(), "{:#?} {:?}", both.rows, both.found);
+
+    let none = json!({"asn": null, "router_id": null, "mlag_domain_id": null, "mlag_local_address": null, "mlag_peer_address": null});
+    world.write("PATCH", "dcim/devices/3/", json!({"custom_fields": none, "cluster": null})).await;
+    for session in [33, 34, 35, 36, 37] {
+        world.write("DELETE", &format!("plugins/bgp/session/{session}/"), Value::Null).await;
+    }
+    let vxlan = world.id("dcim/interfaces/?device=leaf1&name=Vxlan1").await;
+    world.write("PATCH", &format!("dcim/interfaces/{vxlan}/"), json!({"custom_fields": {"vxlan_source_interface": null}})).await;
+    let effect = world.effect().await;
+    assert!(effect.found.contains(&"config-context-fallback leaf1".to_owned()), "{:?}", effect.found);
+    let rows = &effect.rows["leaf1"];
+    for same in [
+        "global/config/as ",
+        "global/config/router-id",
+        "src-ip-intf",
+        "mlag/config/domain-id",
+        "mlag/config/local-intf",
+        "vlan[vlan-id=40]/config/name",
+    ] {
+        assert!(!rows.iter().any(|row| row.contains(same)), "{same} is as it was: {rows:#?}");
+    }
+    for came in [
+        "+/network-instances/network-instance[name=default]/vlans/vlan[vlan-id=41]/config/name new".to_owned(),
+        "+/interfaces/interface[name=Vxlan1]/arista-vxlan/vlan-to-vnis/vlan-to-vni[vlan=41]/config/vni 110041".to_owned(),
+        "+/arista/eos/evpn/evpn-instances/evpn-instance[name=41]/config/route-distinguisher 10.0.250.11:41".to_owned(),
+        "+/arista/eos/evpn/evpn-instances/evpn-instance[name=41]/route-target/config/import [41:110041]".to_owned(),
+        format!("+{BGP}/neighbors/neighbor[neighbor-address=10.0.1.0]/config/peer-as 65000"),
+        format!("+{BGP}/neighbors/neighbor[neighbor-address=10.0.250.2]/config/peer-as 65000"),
+    ] {
+        has(&effect, "leaf1", &came);
+    }
+    let peers = rows.iter().filter(|row| row.contains("config/peer-group ") && !row.contains("10.0.3.1"));
+    assert_eq!(peers.count(), 0, "the groups are called the same: {rows:#?}");
+}
