@@ -122,6 +122,10 @@ pub struct NetBox {
     pub ca: Option<PathBuf>,
     /// Slugs of the sites our devices are in; empty is any.
     pub sites: Vec<String>,
+    /// Name or slug of a saved filter on devices in NetBox: only what it lets through is ours.
+    pub filter: Option<String>,
+    /// What device roles are, by slug: `leaf`, `spine`, `border`, `core`.
+    pub roles: BTreeMap<String, String>,
     /// Whether GraphQL is used.
     pub graphql: GraphQl,
     /// How often the change log is asked.
@@ -483,6 +487,8 @@ fn resolve_fabric(name: &str, fabric: &file::Fabric, file: &file::File, path: &P
             webhook_secret,
             tag: netbox.tag.clone().unwrap_or_else(|| "evpn-fabric".into()),
             sites: netbox.sites.clone(),
+            filter: netbox.filter.clone().filter(|filter| !filter.is_empty()),
+            roles: netbox.roles.clone(),
             graphql: netbox.graphql,
             ca: netbox.ca.as_ref().map(|ca| here.join(ca)),
             poll: Duration::from_secs(netbox.poll_seconds.unwrap_or(1).max(1)),

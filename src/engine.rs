@@ -3,6 +3,7 @@
 //! A front end starts an [`Engine`], sends [`command::Command`]s and draws [`snapshot::Snapshot`]s. Headless commands use the
 //! same engine: they wait until everything that can be known is known ([`Handle::settled`]), and read the plan off it.
 
+pub mod blame;
 pub mod class;
 pub mod command;
 mod commit;

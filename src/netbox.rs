@@ -6,6 +6,7 @@ pub mod error;
 pub mod settings;
 pub mod webhook;
 
+mod blame;
 mod branch;
 mod feed;
 mod graphql;
@@ -14,6 +15,7 @@ mod pages;
 mod progress;
 mod raw;
 mod read;
+mod saved;
 mod touch;
 
 pub use client::{Call, Client, Read, Touched};

@@ -35,7 +35,7 @@ impl Plan {
     /// Prints it.
     pub async fn run(self, global: &Global) -> Exit {
         let settings = global.settings()?;
-        let (handle, snapshot) = match observe(settings, self.devices, self.branch, self.overrides).await {
+        let (handle, snapshot) = match observe(settings.clone(), self.devices, self.branch, self.overrides).await {
             Ok(pair) => pair,
             Err(failure) => {
                 if self.json {
@@ -45,7 +45,15 @@ impl Plan {
             }
         };
         handle.stop().await;
-        let plan = &snapshot.plan;
+        let mut plan = model::Plan::clone(&snapshot.plan);
+        match engine::blame::complete(&settings, &mut plan).await {
+            Ok(0) => {}
+            Ok(unknown) => {
+                out::talk(&format!("who changed {unknown} of the objects last is unknown: NetBox's change log does not go back that far"))
+            }
+            Err(reason) => out::talk(&format!("who changed some of the objects last is unknown: {reason}")),
+        }
+        let plan = &plan;
         if let Some(file) = &self.out {
             engine::write_plan(plan, file)?;
             out::talk(&format!("plan written to {}", file.display()));

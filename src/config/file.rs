@@ -106,6 +106,11 @@ pub struct NetBox {
     /// Slugs of the sites our devices are in; empty is any.
     #[serde(default)]
     pub sites: Vec<String>,
+    /// Name or slug of a saved filter on devices in NetBox: only what it lets through is ours.
+    pub filter: Option<String>,
+    /// What device roles are: slug = `leaf`, `spine`, `border`, `core`.
+    #[serde(default)]
+    pub roles: BTreeMap<String, String>,
     /// `auto`, `always`, `never`.
     #[serde(default)]
     pub graphql: GraphQl,

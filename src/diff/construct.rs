@@ -28,6 +28,8 @@ pub enum Construct {
     Mlag,
     /// Prefix lists and route maps.
     Policy,
+    /// OSPF processes with their areas and interfaces.
+    Ospf,
     /// BGP process, peer groups, neighbors, families, networks.
     Bgp,
     /// Static routes.
@@ -69,6 +71,7 @@ impl Construct {
             Self::Svi => "SVIs",
             Self::Mlag => "MLAG",
             Self::Policy => "policies",
+            Self::Ospf => "OSPF",
             Self::Bgp => "BGP",
             Self::StaticRoute => "static routes",
             Self::Vxlan => "VXLAN",
@@ -168,6 +171,11 @@ static ROWS: &[Row] = &[
         Construct::AnycastGateway,
         "gateway {virtual-ip-addr-key} of {intf-id}",
     ),
+    row_of(
+        &["arista", "varp", "config", "varp-intf-config", "virtual-ip6-addr"],
+        Construct::AnycastGateway,
+        "gateway {virtual-ip6-addr-key} of {intf-id}",
+    ),
     row_of(&["arista", "varp", "config", "varp-intf-config"], Construct::AnycastGateway, "gateway of {intf-id}"),
     row_of(&["arista", "varp"], Construct::AnycastGateway, "VARP"),
     row_of(&["arista", "eos", "mlag"], Construct::Mlag, "MLAG"),
@@ -190,6 +198,21 @@ static ROWS: &[Row] = &[
         Construct::Bgp,
         "peer group {peer-group-name}{vrf}",
     ),
+    row_of(
+        &[
+            "network-instances",
+            "network-instance",
+            "protocols",
+            "protocol",
+            "bgp",
+            "global",
+            "dynamic-neighbor-prefixes",
+            "dynamic-neighbor-prefix",
+        ],
+        Construct::Bgp,
+        "listen range {prefix}{vrf}",
+    ),
+    keyed(PROTOCOL, ("identifier", "OSPF"), Construct::Ospf, "OSPF {name}{vrf}"),
     row_of(
         &["network-instances", "network-instance", "protocols", "protocol", "bgp", "global", "networks", "network"],
         Construct::Bgp,

@@ -67,6 +67,8 @@ pub fn client(settings: &config::NetBox, branch: Option<&str>) -> Result<Client,
     let fields = serde_json::to_value(&settings.fields).and_then(serde_json::from_value);
     own.fields = fields.map_err(|error| netbox::Error::Settings { reason: format!("fields: {error}") })?;
     own.sites.clone_from(&settings.sites);
+    own.filter.clone_from(&settings.filter);
+    own.roles.clone_from(&settings.roles);
     own.ca.clone_from(&settings.ca);
     own.graphql = match settings.graphql {
         config::GraphQl::Auto => netbox::GraphQl::Auto,

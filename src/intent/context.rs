@@ -3,11 +3,17 @@
 //! Keys that are unknown are reported, never dropped in silence; a section that does not read makes the device unplannable,
 //! since leaving its leaves out would look like intent to delete them.
 
+mod first;
+mod ospf;
+
 use std::collections::BTreeMap;
 
 use serde::Deserialize;
 use serde_json::Value as Json;
 use serde_json::value::RawValue;
+
+pub use first::{EvpnFabric, Overlay, Peer, Underlay, Vlan as FirstVlan, Vrf as FirstVrf};
+pub use ospf::{Area, Ospf, OspfNetwork, OspfPort};
 
 /// The sections of a device's config context that are mapped.
 #[derive(Clone, Debug, Default)]
@@ -22,8 +28,12 @@ pub struct Context {
     pub routing: Option<Routing>,
     /// BGP of the whole device.
     pub bgp: Option<Bgp>,
+    /// OSPF processes.
+    pub ospf: Vec<Ospf>,
     /// Spanning tree of the whole device.
     pub spanning_tree: Option<SpanningTree>,
+    /// A whole device in its context: counts where no object says the same.
+    pub evpn_fabric: Option<EvpnFabric>,
     /// What this device does differently in a VRF, by name.
     pub vrf_overrides: BTreeMap<String, VpnOverride>,
     /// What this device does differently in an L2VPN, by name.
@@ -236,7 +246,9 @@ impl Context {
                 "mlag" => context.mlag = section(&name, raw, &mut problems, |s: &MlagContext| &s.rest),
                 "routing" => context.routing = section(&name, raw, &mut problems, |s: &Routing| &s.rest),
                 "bgp" => context.bgp = section(&name, raw, &mut problems, |s: &Bgp| &s.rest),
+                "ospf" => context.ospf = processes(&name, raw, &mut problems),
                 "spanning_tree" => context.spanning_tree = section(&name, raw, &mut problems, |s: &SpanningTree| &s.rest),
+                "evpn_fabric" => context.evpn_fabric = section(&name, raw, &mut problems, |s: &EvpnFabric| &s.rest),
                 "vrf_overrides" => context.vrf_overrides = overrides(&name, raw, &mut problems),
                 "l2vpn_overrides" => context.l2vpn_overrides = overrides(&name, raw, &mut problems),
                 _ => problems.push(Problem::Unmapped { key: name }),
@@ -261,6 +273,22 @@ fn section<'a, T: Deserialize<'a>>(
         Err(error) => {
             problems.push(Problem::Unreadable { section: name.to_owned(), why: error.to_string() });
             None
+        }
+    }
+}
+
+fn processes(name: &str, raw: &RawValue, problems: &mut Vec<Problem>) -> Vec<Ospf> {
+    match serde_json::from_str::<Option<Vec<Ospf>>>(raw.get()) {
+        Ok(processes) => {
+            let processes = processes.unwrap_or_default();
+            for (at, process) in processes.iter().enumerate() {
+                problems.extend(process.rest.keys().map(|key| Problem::Unmapped { key: format!("{name}[{at}].{key}") }));
+            }
+            processes
+        }
+        Err(error) => {
+            problems.push(Problem::Unreadable { section: name.to_owned(), why: error.to_string() });
+            Vec::new()
         }
     }
 }

@@ -18,9 +18,47 @@ pub enum Role {
     Spine,
     /// VTEP.
     Leaf,
+    /// VTEP that leads out of the fabric.
+    Border,
+    /// Transit between spines of several pods.
+    Core,
     /// Any other role, by its slug.
     #[serde(untagged)]
     Other(String),
+}
+
+impl Role {
+    /// By the word for it: `spine`, `leaf`, `border`, `core`; any other is one of its own.
+    pub fn of(word: &str) -> Self {
+        match word {
+            "spine" => Self::Spine,
+            "leaf" => Self::Leaf,
+            "border" => Self::Border,
+            "core" => Self::Core,
+            other => Self::Other(other.to_owned()),
+        }
+    }
+
+    /// Its word.
+    pub fn word(&self) -> &str {
+        match self {
+            Self::Spine => "spine",
+            Self::Leaf => "leaf",
+            Self::Border => "border",
+            Self::Core => "core",
+            Self::Other(word) => word,
+        }
+    }
+
+    /// What traffic between others runs through: not many of these at once.
+    pub fn is_transit(&self) -> bool {
+        matches!(self, Self::Spine | Self::Core)
+    }
+
+    /// What hosts or the outside hang on: it needs somebody in transit.
+    pub fn is_edge(&self) -> bool {
+        matches!(self, Self::Leaf | Self::Border)
+    }
 }
 
 /// One managed device: what every part of the engine needs to know of it.

@@ -11,7 +11,7 @@ use std::sync::Arc;
 use super::Fabric;
 use super::fabric::Device;
 use super::finding::{Finding, Severity, about};
-use super::map::is_gateway;
+use super::map::{is_gateway, is_virtual};
 use super::records::{Interface, Kind, Settings};
 
 /// Everything that is wrong with `fabric`, findings made while it was read not among them.
@@ -83,6 +83,9 @@ fn interfaces(fabric: &Fabric, device: &Device, found: &mut Vec<Finding>) {
         if interface.kind == Kind::Svi {
             svi(fabric, device, interface, found);
         }
+        if interface.kind == Kind::Subinterface {
+            subinterface(fabric, device, interface, found);
+        }
         if interface.kind == Kind::PortChannel && fabric.members_of(interface.id).next().is_none() {
             let message = format!("{} has no members", interface.name);
             found.push(about(
@@ -97,12 +100,44 @@ fn interfaces(fabric: &Fabric, device: &Device, found: &mut Vec<Finding>) {
     }
 }
 
+/// A subinterface takes the frames of one tag, which no other on its port takes, and the port itself has to be routed.
+fn subinterface(fabric: &Fabric, device: &Device, interface: &Interface, found: &mut Vec<Finding>) {
+    let mut report = |code: &str, message: String, hint: &str| {
+        found.push(about(code, Severity::Warning, Some(&device.name), &interface.origin, message, hint));
+    };
+    let Some(tag) = interface.dot1q else {
+        return report(
+            "subinterface-without-tag",
+            format!("{} has no 802.1Q tag: it takes no frames", interface.name),
+            "set its dot1q_vlan",
+        );
+    };
+    let siblings = fabric.interfaces_of(device.id).filter(|other| other.parent == interface.parent && other.id < interface.id);
+    if let Some(other) = siblings.into_iter().find(|other| other.dot1q == Some(tag)) {
+        report(
+            "subinterface-tag-reused",
+            format!("{} and {} take the same tag {tag}", other.name, interface.name),
+            "one tag a subinterface",
+        );
+    }
+    if let Some(parent) =
+        interface.parent.and_then(|id| fabric.interface(id)).filter(|parent| parent.mode.is_some() || parent.lag.is_some())
+    {
+        report(
+            "subinterface-on-switchport",
+            format!("{} is on {}, which is no routed port", interface.name, parent.name),
+            "clear the 802.1Q mode and the LAG of the port",
+        );
+    }
+}
+
 fn svi(fabric: &Fabric, device: &Device, interface: &Interface, found: &mut Vec<Finding>) {
     let shared = fabric.addresses_of(interface.id).find(|address| is_gateway(interface, address));
     let own = fabric.addresses_of(interface.id).any(|address| !is_gateway(interface, address));
-    if let Some(shared) = shared.filter(|_| !own) {
+    // Where nobody has an address of its own the gateway stands alone, and is meant to.
+    if let Some(shared) = shared.filter(|_| !own && !is_virtual(fabric, interface)) {
         let message = format!("{} has the shared gateway {} but no address of its own", interface.name, shared.net.addr());
-        let hint = "give the SVI its own address: EOS answers for a shared one only beside it";
+        let hint = "give the SVI its own address, as the other member has: EOS answers for a shared one only beside it";
         found.push(about("gateway-without-address", Severity::Warning, Some(&device.name), &interface.origin, message, hint));
     }
     let Some(named) = interface.untagged else { return };

@@ -7,6 +7,7 @@
 //! - `enabled` is always said, `ipv4/config/enabled` on everything that routes;
 //! - an EVPN instance is called by its VLAN id (`evpn`);
 //! - a static next hop is called `AUTO_1_<next hop, dashes for dots>` as EOS does; compare by prefix and next hop (`routes`);
+//! - a shared gateway beside an own address of anybody is `ip virtual-router address`, without one `ip address virtual` (`addresses`);
 //! - VLANs, addresses with status `reserved` and sessions, L2VPNs with status `planned` are not on the device yet;
 //! - accounts are not in the source of intent, so nothing of AAA is ever desired.
 
@@ -17,6 +18,7 @@ mod bgp;
 mod evpn;
 mod interfaces;
 mod mlag;
+mod ospf;
 mod own;
 mod policy;
 mod routes;
@@ -39,8 +41,9 @@ use crate::tree::{Paths, Tree};
 use crate::yang::Schema;
 use writer::Writer;
 
-pub(crate) use addresses::is_gateway;
-pub(crate) use vrfs::filled;
+pub(crate) use addresses::{is_gateway, is_virtual};
+pub(crate) use evpn::rd_template as l2vpn_rd_template;
+pub(crate) use vrfs::{filled, overrides, rd_template, redistributed};
 
 /// What one device should hold.
 #[derive(Clone, Debug)]
@@ -118,6 +121,7 @@ pub fn desired(fabric: &Fabric, schema: &Schema, device: &str, paths: &Arc<Paths
     bgp::map(&scope, &mut writer);
     evpn::map(&scope, &mut writer);
     routes::map(&scope, &mut writer);
+    ospf::map(&scope, &mut writer);
     own::map(&scope, &mut writer);
     let unread = unread::findings(&scope);
     let mut made = writer.finish();

@@ -189,8 +189,10 @@ pub struct Address {
     pub net: IpNet,
     /// Its VRF.
     pub vrf: Option<u64>,
-    /// Held by both members of a pair: role `anycast` or the `virtual_ip` field.
+    /// Held by both members of a pair: role `anycast`, the `virtual_ip` field, or an FHRP group's.
     pub shared: bool,
+    /// Beside another one on its interface: role `secondary`.
+    pub secondary: bool,
     /// BGP has a network statement for it.
     pub announced: bool,
     /// `active`, `reserved`, …
@@ -338,8 +340,19 @@ pub struct PeerGroup {
     pub import_policies: Vec<String>,
     /// Names of policies for sent routes.
     pub export_policies: Vec<String>,
+    /// Prefix lists put on it directly.
+    pub prefix_lists: Attached,
     /// Where it came from.
     pub origin: Arc<Origin>,
+}
+
+/// Names of prefix lists on a peer group or session, one a direction.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Attached {
+    /// For received routes.
+    pub import: Option<String>,
+    /// For sent routes.
+    pub export: Option<String>,
 }
 
 /// One BGP session as one device has it.
@@ -375,8 +388,8 @@ pub struct Session {
     pub import_policies: Vec<String>,
     /// Names of policies for sent routes.
     pub export_policies: Vec<String>,
-    /// Names of prefix lists put on the session or its group directly; EOS wants a policy.
-    pub prefix_lists: Vec<String>,
+    /// Prefix lists put on the session directly.
+    pub prefix_lists: Attached,
     /// Where it came from.
     pub origin: Arc<Origin>,
 }
@@ -437,6 +450,10 @@ pub struct PolicyRule {
     pub permit: bool,
     /// Names of prefix lists.
     pub match_prefix_lists: Vec<String>,
+    /// What it sets, as the plugin's free JSON says it: `local-preference`, `community`, …
+    pub set: serde_json::Map<String, serde_json::Value>,
+    /// The rule that goes on with what this one let through.
+    pub next: Option<u64>,
     /// What else it matches or sets, in words: not mapped.
     pub unmapped: Vec<String>,
 }

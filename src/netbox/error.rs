@@ -89,6 +89,14 @@ pub enum Error {
         /// Why.
         reason: String,
     },
+    /// The saved filter of the settings cannot be used.
+    #[error("saved filter `{filter}` of NetBox cannot be used: {reason}")]
+    Filter {
+        /// As in the settings.
+        filter: String,
+        /// Why.
+        reason: String,
+    },
     /// The settings cannot work.
     #[error("NetBox settings: {reason}")]
     Settings {
@@ -117,6 +125,7 @@ impl Error {
             Self::Unsettled { .. } => "read again when the edits are done",
             Self::GraphQl { .. } => "set graphql = \"never\" for this NetBox: REST reads the same",
             Self::Branch { .. } => "name one that is ready; NetBox lists them under Branches",
+            Self::Filter { .. } => "name one on devices that has parameters; NetBox lists them under Saved Filters",
             Self::Settings { .. } => "mend the [fabric.NAME.netbox] section",
         }
     }
@@ -134,6 +143,7 @@ impl Error {
             Self::Unsettled { .. } => "unsettled",
             Self::GraphQl { .. } => "graphql",
             Self::Branch { .. } => "branch",
+            Self::Filter { .. } => "filter",
             Self::Settings { .. } => "settings",
         }
     }

@@ -1,6 +1,6 @@
-//! The lists GraphQL tells, in few calls and with addresses inside their interfaces: devices, interfaces, VLANs, VRFs, L2VPNs. What
-//! that costs the server beside REST: benches/README.md. What it cannot filter by device (cables, services) or page (the BGP plugin)
-//! stays with REST.
+//! The lists GraphQL tells, in few calls and with addresses inside their interfaces: devices, interfaces, FHRP groups, VLANs, VRFs,
+//! L2VPNs. What that costs the server beside REST: benches/README.md. What it cannot filter by device (cables, services) or page (the
+//! BGP plugin) stays with REST.
 //!
 //! A GraphQL list has no count, its limit is cut in silence, and an error has status 200. So pages are read by the last id seen
 //! until one is empty, each device says how many interfaces it has, and anything but whole data gives GraphQL up.
@@ -24,7 +24,7 @@ use super::settings::GraphQl;
 const DEVICES_A_CALL: usize = 40;
 
 /// List, field of the query, what is selected.
-const LISTS: [(List, &str, &str); 8] = [
+const LISTS: [(List, &str, &str); 10] = [
     (
         List::Devices,
         "device_list",
@@ -35,6 +35,8 @@ const LISTS: [(List, &str, &str); 8] = [
         "interface_list",
         "id name enabled mtu mode description custom_fields last_updated device { id } lag { id } parent { id } vrf { id } untagged_vlan { id vid } tagged_vlans { id vid } tags { slug } ip_addresses { id address status role custom_fields last_updated vrf { id } tags { slug } }",
     ),
+    (List::FhrpGroups, "fhrp_group_list", "id name protocol group_id last_updated ip_addresses { id address }"),
+    (List::FhrpAssignments, "fhrp_group_assignment_list", "id group { id } interface { __typename ... on InterfaceType { id } }"),
     (List::Vlans, "vlan_list", "id vid name status custom_fields last_updated group { id }"),
     (List::VlanGroups, "vlan_group_list", "id name scope { __typename ... on ClusterType { id } }"),
     (List::Clusters, "cluster_list", "id name type { slug }"),
@@ -110,7 +112,8 @@ impl<F: Fn(&Call) + Send + Sync> Session<'_, F> {
         if mode == GraphQl::Never || (mode == GraphQl::Auto && self.client.graphql_off.get().is_some()) {
             return Ok(false);
         }
-        let read = self.all().await;
+        // GraphQL knows no saved filters: which devices one lets through, and what is on them, REST says.
+        let read = self.all(!pages.filtered).await;
         match read {
             Ok(parts) => {
                 parts.into_iter().for_each(|part| pages.join(part));
@@ -130,8 +133,30 @@ impl<F: Fn(&Call) + Send + Sync> Session<'_, F> {
         }
     }
 
-    /// Devices; then everything else, side by side.
-    async fn all(&self) -> Result<Vec<Pages>, Error> {
+    /// Devices, if they are wanted with their interfaces; then everything else, side by side.
+    async fn all(&self, with_devices: bool) -> Result<Vec<Pages>, Error> {
+        let settings = self.client.settings();
+        let mut jobs: Vec<(List, String)> = Vec::new();
+        let mut parts = Vec::new();
+        if with_devices {
+            parts.push(self.devices().await?);
+            let ids = parts.iter().flat_map(|part| part.each::<Id>(List::Devices)).map(|device| Ok(device?.id.to_string()));
+            let ids = ids.collect::<Result<Vec<_>, Error>>()?;
+            jobs.extend(ids.chunks(DEVICES_A_CALL).map(|some| (List::Interfaces, format!("device: {{id: {{in_list: {}}}}}", json!(some)))));
+        }
+        let others = LISTS.iter().map(|(list, ..)| *list).filter(|list| !matches!(list, List::Devices | List::Interfaces));
+        jobs.extend(others.map(|list| (list, String::new())));
+        let mut rest = stream::iter(jobs).map(|(list, filter)| async move { self.rows(list, &filter).await });
+        let mut rest = std::pin::pin!((&mut rest).buffer_unordered(settings.parallel.max(1)));
+        while let Some(part) = rest.try_next().await? {
+            parts.push(part);
+        }
+        whole(&format!("{}/graphql/", self.client.base()), &parts)?;
+        Ok(parts)
+    }
+
+    /// Our devices.
+    async fn devices(&self) -> Result<Pages, Error> {
         let settings = self.client.settings();
         let mut ours = Vec::new();
         if !settings.tag.is_empty() {
@@ -140,20 +165,7 @@ impl<F: Fn(&Call) + Send + Sync> Session<'_, F> {
         if !settings.sites.is_empty() {
             ours.push(format!("site: {{slug: {{in_list: {}}}}}", json!(settings.sites)));
         }
-        let devices = self.rows(List::Devices, &ours.join(", ")).await?;
-        let ids: Vec<String> = devices.parse::<Id>(List::Devices)?.into_iter().map(|device| device.id.to_string()).collect();
-        let mut jobs: Vec<(List, String)> =
-            ids.chunks(DEVICES_A_CALL).map(|some| (List::Interfaces, format!("device: {{id: {{in_list: {}}}}}", json!(some)))).collect();
-        let others = LISTS.iter().map(|(list, ..)| *list).filter(|list| !matches!(list, List::Devices | List::Interfaces));
-        jobs.extend(others.map(|list| (list, String::new())));
-        let mut parts = vec![devices];
-        let mut rest = stream::iter(jobs).map(|(list, filter)| async move { self.rows(list, &filter).await });
-        let mut rest = std::pin::pin!((&mut rest).buffer_unordered(settings.parallel.max(1)));
-        while let Some(part) = rest.try_next().await? {
-            parts.push(part);
-        }
-        whole(&format!("{}/graphql/", self.client.base()), &parts)?;
-        Ok(parts)
+        self.rows(List::Devices, &ours.join(", ")).await
     }
 
     /// All rows of one of [`LISTS`] that pass a filter.

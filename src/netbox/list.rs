@@ -9,6 +9,10 @@ pub enum List {
     Interfaces,
     /// Addresses on those.
     Addresses,
+    /// Groups that share a gateway address, with their addresses. All.
+    FhrpGroups,
+    /// Which interfaces are in which of those groups. All.
+    FhrpAssignments,
     /// Cables of those devices.
     Cables,
     /// Services of those devices.
@@ -59,10 +63,12 @@ pub(super) struct Facts {
 
 impl List {
     /// Everything but devices and changes: what is read once the devices are known.
-    pub(super) const AFTER_DEVICES: [Self; 16] = [
+    pub(super) const AFTER_DEVICES: [Self; 18] = [
         Self::Interfaces,
         Self::Sessions,
         Self::Addresses,
+        Self::FhrpGroups,
+        Self::FhrpAssignments,
         Self::Services,
         Self::Cables,
         Self::Vlans,
@@ -100,6 +106,21 @@ impl List {
                 "ipam.ipaddress",
                 "address",
                 "id,address,vrf,status,role,assigned_object_type,assigned_object_id,tags,custom_fields,last_updated",
+            ),
+            Self::FhrpGroups => (
+                "/api/ipam/fhrp-groups/",
+                "/ipam/fhrp-groups/",
+                "ipam.fhrpgroup",
+                "FHRP group",
+                "id,name,protocol,group_id,ip_addresses,last_updated",
+            ),
+            // There is no page for one: its group's shows it.
+            Self::FhrpAssignments => (
+                "/api/ipam/fhrp-group-assignments/",
+                "/ipam/fhrp-groups/",
+                "ipam.fhrpgroupassignment",
+                "FHRP group assignment",
+                "id,group,interface_type,interface_id",
             ),
             Self::Cables => ("/api/dcim/cables/", "/dcim/cables/", "dcim.cable", "cable", "id,a_terminations,b_terminations,last_updated"),
             Self::Services => (
@@ -194,8 +215,9 @@ impl List {
 
     /// Whether a change to an object of this type can change intent.
     pub(super) fn relevant(kind: &str) -> bool {
-        const MORE: [&str; 9] = [
+        const MORE: [&str; 10] = [
             "extras.configcontext",
+            "extras.savedfilter",
             "extras.tag",
             "extras.customfield",
             "dcim.devicerole",

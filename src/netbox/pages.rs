@@ -24,6 +24,8 @@ struct Object {
 /// The objects of one read. A clone is cheap: lists are shared until one of the two changes.
 #[derive(Clone, Debug, Default)]
 pub struct Pages {
+    /// A saved filter chose the devices: only NetBox can say of one whether it is among them.
+    pub(super) filtered: bool,
     lists: FxHashMap<List, Arc<BTreeMap<u64, Object>>>,
 }
 

@@ -78,7 +78,7 @@ impl<'de> Deserialize<'de> for Number {
 }
 
 /// An id as a number or as text.
-fn number<'de, D: Deserializer<'de>>(deserializer: D) -> Result<u64, D::Error> {
+pub(super) fn number<'de, D: Deserializer<'de>>(deserializer: D) -> Result<u64, D::Error> {
     Number::deserialize(deserializer).map(|number| number.0)
 }
 
@@ -297,6 +297,42 @@ pub(super) struct Address<'a> {
     /// GraphQL: what the two before say in REST.
     #[serde(borrow, default)]
     pub(super) assigned_object: Option<Link<'a>>,
+}
+
+/// A group that shares addresses. Of those only number and text are the same in REST and GraphQL.
+#[derive(Deserialize)]
+pub(super) struct FhrpGroup<'a> {
+    #[serde(deserialize_with = "number")]
+    pub(super) id: u64,
+    #[serde(borrow, default)]
+    pub(super) name: Cow<'a, str>,
+    #[serde(borrow)]
+    pub(super) protocol: Choice<'a>,
+    pub(super) group_id: u32,
+    #[serde(borrow, default)]
+    pub(super) ip_addresses: Vec<AddressBrief<'a>>,
+    #[serde(borrow, default)]
+    pub(super) last_updated: Option<Text<'a>>,
+}
+
+#[derive(Deserialize)]
+pub(super) struct FhrpAssignment<'a> {
+    pub(super) group: Id,
+    #[serde(borrow, default)]
+    interface_type: Option<Text<'a>>,
+    #[serde(default)]
+    interface_id: Option<u64>,
+    /// GraphQL: what the two before say in REST.
+    #[serde(borrow, default)]
+    interface: Option<Link<'a>>,
+}
+
+impl FhrpAssignment<'_> {
+    /// The interface of a device that is in the group.
+    pub(super) fn port(&self) -> Option<u64> {
+        let of_device = self.interface_type.as_ref().is_some_and(|kind| kind.0 == "dcim.interface");
+        self.interface_id.filter(|_| of_device).or_else(|| Link::of(&self.interface, "InterfaceType"))
+    }
 }
 
 #[derive(Deserialize)]
@@ -532,6 +568,13 @@ pub(super) struct PolicyRule<'a> {
     pub(super) action: Choice<'a>,
     #[serde(borrow, default)]
     pub(super) match_ip_address: Vec<Named<'a>>,
+    #[serde(borrow, default)]
+    pub(super) match_ipv6_address: Vec<Named<'a>>,
+    /// Free JSON: an object, or nothing.
+    #[serde(default)]
+    pub(super) set_actions: Option<serde_json::Map<String, serde_json::Value>>,
+    #[serde(default)]
+    pub(super) continue_entry: Option<u64>,
     #[serde(flatten)]
     pub(super) rest: std::collections::BTreeMap<String, serde_json::Value>,
 }

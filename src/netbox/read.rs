@@ -17,6 +17,7 @@ use super::feed::Held;
 use super::pages::{List, Pages, page};
 use super::progress::Progress;
 use super::raw;
+use super::saved::Saved;
 use super::settings::Settings;
 use crate::intent::finding::{Finding, Severity};
 
@@ -88,8 +89,16 @@ impl<F: Fn(&Call) + Send + Sync> Session<'_, F> {
     /// Devices, then everything else.
     pub(super) async fn lists(&self, pages: &mut Pages) -> Result<(), Error> {
         let base = self.client.base();
-        if !self.graphql(pages).await? {
-            self.list(vec![(List::Devices, devices_url(self.client.settings(), base))], pages).await?;
+        let saved = self.saved_filter().await?;
+        pages.filtered = saved.is_some();
+        self.graphql(pages).await?;
+        if !pages.has(List::Devices) {
+            self.list(vec![(List::Devices, devices_url(self.client.settings(), base, saved.as_ref()))], pages).await?;
+        }
+        if let Some(saved) = &saved {
+            let devices = pages.parse::<raw::Device<'_>>(List::Devices)?;
+            let others: Vec<u64> = devices.iter().filter(|device| !saved.fits(device)).map(|device| device.id).collect();
+            others.into_iter().for_each(|id| _ = pages.remove(List::Devices, id));
         }
         let ids: Vec<u64> = pages.parse::<raw::Id>(List::Devices)?.into_iter().map(|device| device.id).collect();
         let mut jobs = Vec::new();
@@ -163,20 +172,22 @@ impl<F: Fn(&Call) + Send + Sync> Session<'_, F> {
 }
 
 /// The managed devices: those with the tag, and of the sites, when some are named.
-fn devices_url(settings: &Settings, base: &str) -> String {
+fn devices_url(settings: &Settings, base: &str, saved: Option<&Saved>) -> String {
     let facts = List::Devices.facts();
     let mut url = format!("{base}{}?fields={}", facts.path, facts.fields);
     if !settings.tag.is_empty() {
         let _ = write!(url, "&tag={}", escaped(&settings.tag));
     }
-    for site in &settings.sites {
+    // Two of one name would be any of both; ours are looked at again when the records are made.
+    for site in settings.sites.iter().filter(|_| saved.is_none_or(|saved| !saved.says("site"))) {
         let _ = write!(url, "&site={}", escaped(site));
     }
+    url.extend(saved.map(Saved::query));
     url
 }
 
 /// A query value.
-fn escaped(text: &str) -> String {
+pub(super) fn escaped(text: &str) -> String {
     text.bytes().fold(String::new(), |mut out, byte| {
         if byte.is_ascii_alphanumeric() || b"-._~".contains(&byte) {
             out.push(char::from(byte));

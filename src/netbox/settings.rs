@@ -1,5 +1,6 @@
 //! How a NetBox is reached and what its custom fields are called.
 
+use std::collections::BTreeMap;
 use std::path::PathBuf;
 use std::time::Duration;
 
@@ -30,12 +31,17 @@ pub struct Settings {
     pub tag: String,
     /// Slugs of the sites managed devices are in; empty is any. Several fabrics in one NetBox are told apart by tag or site.
     pub sites: Vec<String>,
+    /// Name or slug of a saved filter on devices: managed is only what it lets through, of the tag and the sites.
+    pub filter: Option<String>,
     /// Slug of the tag on devices and interfaces a person is at work on.
     pub maintenance_tag: String,
     /// Slug of the tag on addresses BGP announces.
     pub network_tag: String,
     /// Slug of the cluster type of MLAG pairs.
     pub pair_type: String,
+    /// What roles are, by the slug of the device role in NetBox: `leaf`, `spine`, `border`, `core`. A slug that is not here
+    /// stands for itself.
+    pub roles: BTreeMap<String, String>,
     /// Names of custom fields.
     pub fields: FieldNames,
     /// Longest wait for one answer.
@@ -62,9 +68,11 @@ impl Settings {
             token,
             tag: "evpn-fabric".into(),
             sites: Vec::new(),
+            filter: None,
             maintenance_tag: "maintenance".into(),
             network_tag: "bgp-network".into(),
             pair_type: "mlag-pair".into(),
+            roles: BTreeMap::new(),
             fields: FieldNames::default(),
             timeout: Duration::from_secs(60),
             page_size: 1000,

@@ -17,8 +17,12 @@ pub(super) fn parts(pages: &Pages, entries: &[&Entry]) -> Option<BTreeMap<List, 
     let mut vlans = BTreeSet::new();
     let mut addresses = BTreeSet::new();
     for entry in entries {
+        if entry.kind == "extras.savedfilter" && !pages.filtered {
+            continue;
+        }
         let list = List::of_kind(&entry.kind)?;
         match list {
+            List::Devices if pages.filtered => return None,
             // A device may bring everything that is on it; what hangs on one that goes is told by entries of its own, or not at all.
             List::Devices if !entry.deleted => {}
             List::Interfaces if entry.deleted && !pages.holds(list, entry.object) => continue,
@@ -28,9 +32,10 @@ pub(super) fn parts(pages: &Pages, entries: &[&Entry]) -> Option<BTreeMap<List, 
             | List::Services
             | List::Cables
             | List::Terminations
+            | List::FhrpAssignments
             | List::PrefixRules
             | List::PolicyRules => {}
-            List::VlanGroups | List::Vrfs | List::L2vpns | List::PeerGroups if !entry.deleted => {}
+            List::VlanGroups | List::Vrfs | List::L2vpns | List::PeerGroups | List::FhrpGroups if !entry.deleted => {}
             // Their names are in other objects, or what they leave behind is.
             _ => return None,
         }
@@ -64,6 +69,9 @@ pub(super) fn parts(pages: &Pages, entries: &[&Entry]) -> Option<BTreeMap<List, 
         let sessions = pages.parse::<Ends>(List::Sessions).ok()?;
         let ends = sessions.iter().filter(|session| holds(&session.local_address) || holds(&session.remote_address));
         parts.entry(List::Sessions).or_default().extend(ends.map(|session| session.id));
+        // Which group an address was given to only the group says.
+        let groups = pages.parse::<raw::Id>(List::FhrpGroups).ok()?;
+        parts.entry(List::FhrpGroups).or_default().extend(groups.into_iter().map(|group| group.id));
     }
     parts.retain(|_, ids| !ids.is_empty());
     Some(parts)
@@ -111,6 +119,17 @@ pub(super) fn devices(before: &Pages, after: &Pages, objects: &BTreeSet<(List, u
     for (list, id) in objects {
         for pages in [before, after] {
             let Some(body) = pages.body(*list, *id) else { continue };
+            if matches!(list, List::FhrpGroups | List::FhrpAssignments) {
+                match members(pages, *list, *id) {
+                    Some(devices) => ids.extend(devices),
+                    None => return Touched::All,
+                }
+                continue;
+            }
+            // What a device says there of VNIs counts for others, too.
+            if *list == List::Devices && body.windows(13).any(|part| part == b"\"evpn_fabric\"") {
+                return Touched::All;
+            }
             let owner: Option<raw::Owner<'_>> = serde_json::from_slice(body).ok();
             let device = match list {
                 List::Devices => Some(*id),
@@ -142,9 +161,20 @@ pub(super) fn devices(before: &Pages, after: &Pages, objects: &BTreeSet<(List, u
     Touched::Only(named)
 }
 
+/// The devices with an interface in an FHRP group, or in that of an assignment.
+fn members(pages: &Pages, list: List, id: u64) -> Option<Vec<u64>> {
+    let of = |assignment: &raw::FhrpAssignment<'_>| Some(pages.one::<Port<'_>>(List::Interfaces, assignment.port()?)?.device.id);
+    if list == List::FhrpAssignments {
+        return Some(of(&pages.one(list, id)?).into_iter().collect());
+    }
+    let all = pages.parse::<raw::FhrpAssignment<'_>>(List::FhrpAssignments).ok()?;
+    Some(all.iter().filter(|assignment| assignment.group.id == id).filter_map(of).collect())
+}
+
 /// What of an interface other objects show, and what of others it shows.
 #[derive(Deserialize)]
 struct Port<'a> {
+    #[serde(deserialize_with = "raw::number")]
     id: u64,
     device: raw::Id,
     #[serde(borrow, default)]
@@ -166,6 +196,7 @@ impl Port<'_> {
 
 #[derive(Deserialize)]
 struct Primary {
+    #[serde(deserialize_with = "raw::number")]
     id: u64,
     #[serde(default)]
     primary_ip4: Option<raw::Id>,
@@ -175,6 +206,7 @@ struct Primary {
 
 #[derive(Deserialize)]
 struct Ends {
+    #[serde(deserialize_with = "raw::number")]
     id: u64,
     #[serde(default)]
     local_address: Option<raw::Id>,
@@ -184,6 +216,7 @@ struct Ends {
 
 #[derive(Deserialize)]
 struct Member {
+    #[serde(deserialize_with = "raw::number")]
     id: u64,
     #[serde(default)]
     cluster: Option<raw::Id>,

@@ -10,7 +10,7 @@ use super::{invariant, json, order, risk, set};
 use crate::diff::change::{Change, ChangeKey, Finding, Kind, Severity};
 use crate::diff::compare::apply;
 use crate::diff::ownership::covers;
-use crate::intent::fabric::{Device, Role};
+use crate::intent::fabric::Device;
 use crate::path::Path;
 use crate::tree::Tree;
 use crate::yang::Schema;
@@ -108,7 +108,7 @@ pub fn build(input: &PlanInput<'_>) -> Plan {
             order::sort(chosen);
             items.push(Item {
                 device: Arc::clone(&part.name),
-                spine: device.role == Role::Spine,
+                spine: device.role.is_transit(),
                 pair: device.pair.clone(),
                 part: super::waves::Part::Main,
                 changes: chosen.clone(),
@@ -130,7 +130,7 @@ pub fn build(input: &PlanInput<'_>) -> Plan {
         .collect();
     let mut blocked = invariant::check(&views);
     findings.extend(invariant::mtu_ends(&views));
-    let spines = input.devices.iter().filter(|device| device.role == Role::Spine).count();
+    let spines = input.devices.iter().filter(|device| device.role.is_transit()).count();
     let steps: Vec<Step> = place(items, spines)
         .into_iter()
         .filter_map(|placed| {

@@ -11,7 +11,7 @@ use super::facts::{DEFAULT, Facts};
 use super::model::{Block, Step};
 use crate::diff::change::{Change, ChangeKey, Finding, Severity};
 use crate::diff::construct::Construct;
-use crate::intent::fabric::{Device, Role};
+use crate::intent::fabric::Device;
 
 /// Every VTEP announces the source address of Vxlan1.
 pub const VTEP_SOURCE_ADVERTISED: &str = "vtep-source-advertised";
@@ -179,7 +179,7 @@ fn evpn(views: &[View<'_>], fabric: &Fabric<'_>, blocks: &mut Vec<Block>) {
             let counts = |address: &&String| match address.parse::<IpAddr>().ok().and_then(|ip| owners.get(&ip)) {
                 // A leaf needs a spine, and both ends must run it; of a neighbor nobody knows the best is assumed.
                 Some(other) => {
-                    (view.device.role != Role::Leaf || other.device.role == Role::Spine)
+                    (!view.device.role.is_edge() || other.device.role.is_transit())
                         && view.ends(then).addresses.iter().any(|own| other.ends(then).evpn.contains(own))
                 }
                 None => true,
@@ -201,7 +201,7 @@ fn evpn(views: &[View<'_>], fabric: &Fabric<'_>, blocks: &mut Vec<Block>) {
         if has > 0 {
             continue;
         }
-        let reason = if view.device.role == Role::Spine {
+        let reason = if view.device.role.is_transit() {
             format!("{name} would have no EVPN session left (it has {had})")
         } else {
             format!("{name} would have no EVPN session to any spine left (it has {had})")
@@ -212,7 +212,7 @@ fn evpn(views: &[View<'_>], fabric: &Fabric<'_>, blocks: &mut Vec<Block>) {
         } else {
             // Its spines do it: name them.
             let mut block = view.block(EVPN_TO_A_SPINE, reason, guilty);
-            let others = views.iter().filter(|other| other.after.is_some() && other.device.role == Role::Spine);
+            let others = views.iter().filter(|other| other.after.is_some() && other.device.role.is_transit());
             block.changes =
                 others.flat_map(|other| other.changes.iter().filter(|change| guilty(change)).map(|change| change.key())).collect();
             blocks.push(block);

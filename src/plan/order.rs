@@ -67,6 +67,7 @@ pub fn rank(path: &Path) -> u16 {
         Construct::Svi => 42,
         Construct::Mlag => 50,
         Construct::Policy => 62,
+        Construct::Ospf => 66,
         Construct::Bgp => 70,
         Construct::StaticRoute => 76,
         Construct::Vxlan => 80,

@@ -4,7 +4,7 @@ use std::collections::BTreeSet;
 
 use crate::intent::Fabric;
 use crate::intent::finding::{Finding, Severity, about};
-use crate::intent::records::{Cable, Interface, Kind};
+use crate::intent::records::{Cable, Interface, Kind, Mode};
 
 /// What a routed EOS port has when nobody says otherwise.
 const DEFAULT_MTU: u32 = 1500;
@@ -37,8 +37,7 @@ fn ends(fabric: &Fabric, cable: &Cable, a: &Interface, b: &Interface, found: &mu
         return report("link-lag-differs", Severity::Warning, message, "LACP will not come up: bundle both ends");
     }
     // A member carries what its Port-Channel says.
-    let whole = |port: &'_ Interface| port.lag.and_then(|lag| fabric.interface(lag)).map_or_else(|| port.id, |lag| lag.id);
-    let (Some(x), Some(y)) = (fabric.interface(whole(a)), fabric.interface(whole(b))) else { return };
+    let (x, y) = (bundle(fabric, a).unwrap_or(a), bundle(fabric, b).unwrap_or(b));
     let routed = |port: &Interface| port.mode.is_none() && matches!(port.kind, Kind::Ethernet | Kind::PortChannel);
     match (routed(x), routed(y)) {
         (true, true) => {
@@ -77,8 +76,12 @@ fn ends(fabric: &Fabric, cable: &Cable, a: &Interface, b: &Interface, found: &mu
     }
 }
 
+/// The Port-Channel a port is a member of.
+fn bundle<'a>(fabric: &'a Fabric, port: &Interface) -> Option<&'a Interface> {
+    fabric.interface(port.lag?)
+}
+
 fn vlans(fabric: &Fabric, cable: &Cable, (x, left): (&Interface, &str), (y, right): (&Interface, &str), found: &mut Vec<Finding>) {
-    use crate::intent::records::Mode;
     let device = fabric.device_by_id(x.device).map(|device| &device.name);
     let all = |port: &Interface| matches!(port.mode, Some(Mode::TaggedAll | Mode::Other));
     if all(x) || all(y) {

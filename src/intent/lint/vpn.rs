@@ -6,7 +6,7 @@ use std::sync::Arc;
 use crate::intent::Fabric;
 use crate::intent::fabric::Device;
 use crate::intent::finding::{Finding, Severity, about};
-use crate::intent::map::{filled, is_gateway};
+use crate::intent::map::{filled, is_gateway, l2vpn_rd_template, overrides, rd_template, redistributed};
 use crate::intent::records::{Interface, Kind, Mode, Settings, Vlan};
 use crate::tree::Origin;
 
@@ -105,15 +105,13 @@ fn distinguishers(fabric: &Fabric, found: &mut Vec<Finding>) {
         let Some(settings) = fabric.settings_of(device.id).filter(|_| fabric.vtep_source(device.id).is_some()) else { continue };
         for vlan in fabric.vlans_of(settings) {
             let Some(l2vpn) = fabric.l2vpn_of(vlan) else { continue };
-            let other = settings.context.l2vpn_overrides.get(&l2vpn.name).and_then(|other| other.rd_template.as_deref());
-            if let Some(Ok(rd)) = other.or(l2vpn.rd_template.as_deref()).map(|template| filled(device, template, l2vpn.vni, Some(vlan.vid)))
-            {
+            let template = l2vpn_rd_template(settings, l2vpn);
+            if let Some(Ok(rd)) = template.map(|template| filled(device, template, l2vpn.vni, Some(vlan.vid))) {
                 holders.entry(rd).or_default().push((device, format!("L2VPN {}", l2vpn.name), &l2vpn.origin));
             }
         }
         for vrf in fabric.vrfs_of(device.id) {
-            let other = settings.context.vrf_overrides.get(&*vrf.name).and_then(|other| other.rd_template.as_deref());
-            let rd = match other.or(vrf.rd_template.as_deref()) {
+            let rd = match rd_template(settings, vrf) {
                 Some(template) => filled(device, template, vrf.l3vni, None).ok(),
                 None => vrf.rd.clone(),
             };
@@ -218,9 +216,7 @@ fn vrfs(fabric: &Fabric, device: &Device, settings: &Settings, found: &mut Vec<F
         return;
     }
     for vrf in fabric.vrfs_of(device.id).into_iter().filter(|vrf| vrf.l3vni.is_some()) {
-        let other = settings.context.vrf_overrides.get(&*vrf.name);
-        let sources = other.and_then(|other| other.redistribute.as_deref()).unwrap_or(&vrf.redistribute);
-        for entry in sources.iter().filter(|entry| entry.route_map.is_none()) {
+        for entry in redistributed(settings, vrf).iter().filter(|entry| entry.route_map.is_none()) {
             let message =
                 format!("VRF {} redistributes {} without a route map: every prefix becomes a type 5 route", vrf.name, entry.source);
             found.push(about(
@@ -232,7 +228,7 @@ fn vrfs(fabric: &Fabric, device: &Device, settings: &Settings, found: &mut Vec<F
                 "name a route_map in `redistribute`",
             ));
         }
-        if other.is_none_or(|other| other.router_id.is_none()) {
+        if overrides(settings, vrf).is_none_or(|other| other.router_id.is_none()) {
             let message = format!("VRF {} has no router id: the device derives one", vrf.name);
             found.push(about(
                 "vrf-without-router-id",

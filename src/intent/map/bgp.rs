@@ -6,9 +6,9 @@ use std::collections::BTreeMap;
 use std::net::IpAddr;
 
 use super::writer::Writer;
-use super::{Scope, addresses};
+use super::{Scope, addresses, policy};
 use crate::intent::finding::Severity;
-use crate::intent::records::{Attributes, PeerGroup, Session};
+use crate::intent::records::{Attached, Attributes, PeerGroup, Session};
 
 pub(super) fn map(scope: &Scope<'_>, w: &mut Writer<'_>) {
     let Some(asn) = scope.device.asn else {
@@ -27,7 +27,10 @@ pub(super) fn map(scope: &Scope<'_>, w: &mut Writer<'_>) {
         groups.sort_by_key(|group| group.id);
         groups.dedup_by_key(|group| group.id);
         for group in groups {
-            w.from(&group.origin, |w| peer_group(group, w));
+            w.from(&group.origin, |w| {
+                peer_group(group, w);
+                attached(scope, &group.prefix_lists, &group.name, asn, "default", w);
+            });
         }
     });
     lines(scope, asn, w);
@@ -103,13 +106,6 @@ fn peer_group(group: &PeerGroup, w: &mut Writer<'_>) {
 }
 
 fn neighbor(scope: &Scope<'_>, session: &Session, asn: u32, w: &mut Writer<'_>) {
-    let Some(remote) = session.remote else {
-        let (code, message) = match &session.remote_prefix {
-            Some(prefix) => ("unmapped-listen-range", format!("session {} listens on {prefix}, which is not mapped", session.name)),
-            None => ("session-without-address", format!("session {} has no remote address", session.name)),
-        };
-        return w.problem(code, Severity::Error, message, "give it the neighbour's address");
-    };
     let Some(vrf) = scope.fabric.vrf_of_session(session) else {
         let message = format!("the local address of session {} is on no interface of {} with a known VRF", session.name, scope.device.name);
         return w.problem("session-without-address", Severity::Error, message, "assign its local address to an interface of the device");
@@ -119,8 +115,9 @@ fn neighbor(scope: &Scope<'_>, session: &Session, asn: u32, w: &mut Writer<'_>) 
         let message = format!("the peer group of session {} was not read", session.name);
         return w.problem("missing-peer-group", Severity::Error, message, "may the token see peer groups?");
     }
-    let remote = canonical(remote);
-    instance(vrf.map_or("default", |vrf| &*vrf.name), w, |w| {
+    let vrf = vrf.map_or("default", |vrf| &*vrf.name);
+    let Some(remote) = session.remote.map(canonical) else { return listen(session, group, vrf, w) };
+    instance(vrf, w, |w| {
         w.entry("bgp/neighbors/neighbor", &[("neighbor-address", &remote)], |w| {
             w.leaf("config/neighbor-address", remote.as_str());
             w.maybe("config/peer-group", group.map(|group| &*group.name));
@@ -144,9 +141,47 @@ fn neighbor(scope: &Scope<'_>, session: &Session, asn: u32, w: &mut Writer<'_>) 
             policies(&session.import_policies, &session.export_policies, w);
         });
     });
-    for list in &session.prefix_lists {
-        let message = format!("prefix list {list} on session {} is not mapped", session.name);
-        w.problem("unmapped-prefix-list", Severity::Warning, message, "match it in a routing policy instead");
+    attached(scope, &session.prefix_lists, &remote, asn, vrf, w);
+}
+
+/// `bgp listen range`: what its neighbours are like the group says.
+fn listen(session: &Session, group: Option<&PeerGroup>, vrf: &str, w: &mut Writer<'_>) {
+    let Some(prefix) = session.remote_prefix.as_deref() else {
+        let message = format!("session {} has no remote address", session.name);
+        return w.problem("session-without-address", Severity::Error, message, "give it the neighbour's address, or a range to listen on");
+    };
+    let Some(group) = group else {
+        let message = format!("session {} listens on {prefix} and has no peer group", session.name);
+        return w.problem("missing-peer-group", Severity::Error, message, "give it the group its neighbours are to be in");
+    };
+    if session.status == "offline" {
+        return;
+    }
+    instance(vrf, w, |w| {
+        w.entry("bgp/global/dynamic-neighbor-prefixes/dynamic-neighbor-prefix", &[("prefix", prefix)], |w| {
+            w.leaf("config/prefix", prefix);
+            w.leaf("config/peer-group", &*group.name);
+            w.maybe("config/remote-as", session.remote_as.or(group.remote_as));
+        });
+    });
+    let own = Attributes { rest: session.attributes.rest.clone(), ..Attributes::default() };
+    if session.attributes != own
+        || session.max_prefixes.is_some()
+        || !session.import_policies.is_empty()
+        || !session.export_policies.is_empty()
+    {
+        let message = format!("session {} listens on a range: what it says of its neighbours is not mapped", session.name);
+        w.problem("unmapped-attribute", Severity::Warning, message, "say it in the peer group");
+    }
+}
+
+/// Prefix lists right on a neighbour or group: EOS has no leaf for them, so they go as lines of their address family.
+fn attached(scope: &Scope<'_>, lists: &Attached, peer: &str, asn: u32, vrf: &str, w: &mut Writer<'_>) {
+    for (name, way) in [(&lists.import, "in"), (&lists.export, "out")] {
+        let Some(name) = name else { continue };
+        let family = policy::family_of(scope, name).unwrap_or("ipv4");
+        let inside = if vrf == "default" { String::new() } else { format!(" / vrf {vrf}") };
+        w.line(&format!("router bgp {asn}{inside} / address-family {family}"), &format!("neighbor {peer} prefix-list {name} {way}"), "");
     }
 }
 

@@ -3,7 +3,13 @@
 use super::writer::Writer;
 use super::{Scope, vrfs};
 use crate::intent::finding::Severity;
-use crate::intent::records::{L2vpn, Vlan};
+use crate::intent::records::{L2vpn, Settings, Vlan};
+
+/// The template of a MAC-VRF's route distinguisher on the device.
+pub(crate) fn rd_template<'a>(settings: &'a Settings, l2vpn: &'a L2vpn) -> Option<&'a str> {
+    let other = settings.context.l2vpn_overrides.get(&l2vpn.name);
+    other.and_then(|other| other.rd_template.as_deref()).or(l2vpn.rd_template.as_deref())
+}
 
 pub(super) fn map(scope: &Scope<'_>, w: &mut Writer<'_>) {
     if !scope.is_vtep || scope.device.asn.is_none() {
@@ -18,8 +24,7 @@ pub(super) fn map(scope: &Scope<'_>, w: &mut Writer<'_>) {
 
 fn one(scope: &Scope<'_>, vlan: &Vlan, l2vpn: &L2vpn, w: &mut Writer<'_>) {
     let other = scope.settings.context.l2vpn_overrides.get(&l2vpn.name);
-    let template = other.and_then(|other| other.rd_template.as_deref()).or(l2vpn.rd_template.as_deref());
-    let rd = template.and_then(|template| vrfs::fill(scope, template, l2vpn.vni, Some(vlan.vid), w));
+    let rd = rd_template(scope.settings, l2vpn).and_then(|template| vrfs::fill(scope, template, l2vpn.vni, Some(vlan.vid), w));
     let import = other.and_then(|other| other.import_targets.as_deref()).unwrap_or(&l2vpn.import);
     let export = other.and_then(|other| other.export_targets.as_deref()).unwrap_or(&l2vpn.export);
     let sources = other.and_then(|other| other.redistribute.as_deref()).unwrap_or(&l2vpn.redistribute);

@@ -35,7 +35,10 @@ pub(super) fn map(scope: &Scope<'_>, w: &mut Writer<'_>) {
     w.own_entries("interfaces/interface", &[("name", "Vlan*")]);
     w.within("stp/global/config", |w| w.own_here(&["disabled-vlan"]));
     w.within("arista/varp/config", |w| {
-        w.entry("varp-intf-config", &[("intf-id", "*")], |w| w.own_entries("virtual-ip-addr", &[("virtual-ip-addr-key", "*")]));
+        w.entry("varp-intf-config", &[("intf-id", "*")], |w| {
+            w.own_entries("virtual-ip-addr", &[("virtual-ip-addr-key", "*")]);
+            w.own_entries("virtual-ip6-addr", &[("virtual-ip6-addr-key", "*")]);
+        });
     });
     w.own_entries("network-instances/network-instance", &[("name", "*")]);
     w.entry("network-instances/network-instance", &[("name", "default")], |w| {
@@ -72,6 +75,7 @@ pub(super) fn map(scope: &Scope<'_>, w: &mut Writer<'_>) {
 fn bgp(is_default: bool, w: &mut Writer<'_>) {
     w.own_entries("bgp/neighbors/neighbor", &[("neighbor-address", "*")]);
     w.own_entries("bgp/global/networks/network", &[("network", "*")]);
+    w.own_entries("bgp/global/dynamic-neighbor-prefixes/dynamic-neighbor-prefix", &[("prefix", "*")]);
     if !is_default {
         w.own_here(&["bgp/global/config/router-id", "bgp/global/evpn/import-target", "bgp/global/evpn/export-target"]);
     }
@@ -100,7 +104,13 @@ fn interfaces(scope: &Scope<'_>, w: &mut Writer<'_>) {
                 _ => w.own_here(&["config/description"]),
             }
             match interface.kind {
-                Kind::Svi => w.within("routed-vlan/ipv4", addresses),
+                Kind::Svi => {
+                    w.within("routed-vlan/ipv4", addresses);
+                    w.within("arista-varp", |w| {
+                        w.own_here(&["virtual-address/config/ip", "virtual-address/config/prefix-length"]);
+                        w.own_entries("secondary-virtual-addresses/address", &[("ip", "*")]);
+                    });
+                }
                 Kind::Vxlan => w.within("arista-vxlan", |w| {
                     w.own_entries("vlan-to-vnis/vlan-to-vni", &[("vlan", "*")]);
                     w.own_entries("vrf-to-vnis/vrf-to-vni", &[("vrf", "*")]);
@@ -148,6 +158,7 @@ fn interfaces(scope: &Scope<'_>, w: &mut Writer<'_>) {
 /// Below `…/ipv4`.
 fn addresses(w: &mut Writer<'_>) {
     w.own_entries("addresses/address", &[("ip", "*")]);
+    w.entry("addresses/address", &[("ip", "*")], |w| w.own_here(&["config/type"]));
     w.own_here(&["config/mtu"]);
 }
 

@@ -5,7 +5,7 @@ use super::writer::Writer;
 use crate::intent::context::VpnOverride;
 use crate::intent::fabric::Device;
 use crate::intent::finding::Severity;
-use crate::intent::records::{Kind, Redistribute, Vrf};
+use crate::intent::records::{Kind, Redistribute, Settings, Vrf};
 
 /// What a device does in a VRF: the VRF's own settings under its overrides.
 pub(super) struct Effective<'a> {
@@ -18,9 +18,8 @@ pub(super) struct Effective<'a> {
 }
 
 pub(super) fn effective<'a>(scope: &Scope<'a>, vrf: &'a Vrf, w: &mut Writer<'_>) -> Effective<'a> {
-    let other: Option<&VpnOverride> = scope.settings.context.vrf_overrides.get(&*vrf.name);
-    let template = other.and_then(|other| other.rd_template.as_deref()).or(vrf.rd_template.as_deref());
-    let rd = match template {
+    let other = overrides(scope.settings, vrf);
+    let rd = match rd_template(scope.settings, vrf) {
         Some(template) => fill(scope, template, vrf.l3vni, None, w),
         None => vrf.rd.clone(),
     };
@@ -28,16 +27,25 @@ pub(super) fn effective<'a>(scope: &Scope<'a>, vrf: &'a Vrf, w: &mut Writer<'_>)
         rd,
         import: other.and_then(|other| other.import_targets.as_deref()).unwrap_or(&vrf.import),
         export: other.and_then(|other| other.export_targets.as_deref()).unwrap_or(&vrf.export),
-        redistribute: redistributed(scope, vrf),
+        redistribute: redistributed(scope.settings, vrf),
         router_id: other.and_then(|other| other.router_id.as_deref()).and_then(|template| fill(scope, template, vrf.l3vni, None, w)),
         routes: other.and_then(|other| other.ip_routing).unwrap_or(true),
     }
 }
 
+/// What the device does differently in a VRF.
+pub(crate) fn overrides<'a>(settings: &'a Settings, vrf: &Vrf) -> Option<&'a VpnOverride> {
+    settings.context.vrf_overrides.get(&*vrf.name)
+}
+
+/// The template of a VRF's route distinguisher on the device; without one the VRF's own `rd` counts.
+pub(crate) fn rd_template<'a>(settings: &'a Settings, vrf: &'a Vrf) -> Option<&'a str> {
+    overrides(settings, vrf).and_then(|other| other.rd_template.as_deref()).or(vrf.rd_template.as_deref())
+}
+
 /// What the device redistributes into BGP in a VRF.
-pub(super) fn redistributed<'a>(scope: &Scope<'a>, vrf: &'a Vrf) -> &'a [Redistribute] {
-    let other = scope.settings.context.vrf_overrides.get(&*vrf.name);
-    other.and_then(|other| other.redistribute.as_deref()).unwrap_or(&vrf.redistribute)
+pub(crate) fn redistributed<'a>(settings: &'a Settings, vrf: &'a Vrf) -> &'a [Redistribute] {
+    overrides(settings, vrf).and_then(|other| other.redistribute.as_deref()).unwrap_or(&vrf.redistribute)
 }
 
 /// Fills a template; a finding when it names something unknown or that the device has not.

@@ -111,7 +111,7 @@ async fn a_read_is_whole_and_knows_who_changed_what() {
     let heard = AtomicUsize::new(0);
     let read = client(&url).read(|_| _ = heard.fetch_add(1, Ordering::SeqCst)).await.unwrap();
     assert_eq!(read.last_change_id, Some(7));
-    assert_eq!((read.calls.len(), heard.load(Ordering::SeqCst)), (19, 19), "change log twice, devices, 16 lists");
+    assert_eq!((read.calls.len(), heard.load(Ordering::SeqCst)), (21, 21), "change log twice, devices, 18 lists");
     let origin = &read.fabric.devices[0].origin;
     assert_eq!((origin.object.as_str(), origin.user.as_deref()), ("device leaf1 #1", Some("ann")));
     assert_eq!(origin.url, format!("{url}/dcim/devices/1/"));

@@ -34,9 +34,29 @@ pub struct Copy {
     base: Store,
 }
 
+/// What a job does with a branch.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Work {
+    /// Brings its changes into main.
+    Merge,
+    /// Brings main's changes into it.
+    Sync,
+    /// Takes its changes out of main again.
+    Revert,
+}
+
+/// Why a job is not begun.
+pub enum Refused {
+    /// The text of a 400.
+    Text(&'static str),
+    /// The body of a 409.
+    Conflicts(Value),
+}
+
 #[derive(Debug, Clone)]
 struct Job {
     id: u64,
+    work: Work,
     branch: u64,
     commit: bool,
     due: i64,
@@ -116,27 +136,72 @@ impl Branches {
         for at in due {
             let Some(job) = self.jobs.get_mut(at) else { continue };
             job.completed = Some(now);
-            let Some(copy) = self.copies.get(&job.branch) else { continue };
+            let Some(copy) = self.copies.get_mut(&job.branch) else { continue };
             job.changes = copy.changes().len();
-            if job.commit {
-                let user = json!({"id": 1, "url": "/api/users/users/1/", "display": job.user, "username": job.user});
-                copy.merge(main, &job.user, now);
-                set(&mut main.store, job.branch, &[("status", json!("merged")), ("merged_time", json!(iso(now))), ("merged_by", user)]);
+            if !job.commit {
+                continue;
+            }
+            match job.work {
+                Work::Merge => {
+                    let user = json!({"id": 1, "url": "/api/users/users/1/", "display": job.user, "username": job.user});
+                    copy.merge(main, &job.user, now);
+                    set(&mut main.store, job.branch, &[("status", json!("merged")), ("merged_time", json!(iso(now))), ("merged_by", user)]);
+                }
+                Work::Sync => {
+                    copy.sync(&main.store);
+                    set(&mut main.store, job.branch, &[("last_sync", json!(iso(now)))]);
+                }
+                Work::Revert => {
+                    copy.revert(main, &job.user, now);
+                    let empty = [("merged_time", Value::Null), ("merged_by", Value::Null)];
+                    set(&mut main.store, job.branch, &[("status", json!("ready")), empty[0].clone(), empty[1].clone()]);
+                }
             }
         }
     }
 
-    /// Asks for a merge; the job, as shown. `Err` is the text of a 400.
-    pub fn merge(&mut self, main: &Books, id: u64, commit: bool, user: &str, now: i64, base: &str) -> Result<Value, &'static str> {
-        let ready = main.store.get(kind(), id).is_some_and(|branch| text(branch, "status") == "ready");
-        if !ready || !self.copies.contains_key(&id) {
-            return Err("Branch is not ready to merge.");
+    /// Asks for a job; it is shown. Conflicts must be acknowledged, even for a rehearsal.
+    pub fn ask(&mut self, work: Work, main: &Books, id: u64, asked: &Value, user: &str, now: i64, base: &str) -> Result<Value, Refused> {
+        let (status, refusal) = match work {
+            Work::Merge => ("ready", "Branch is not ready to merge."),
+            Work::Sync => ("ready", "Branch is not ready to sync."),
+            Work::Revert => ("merged", "Only merged branches can be reverted."),
+        };
+        let fits = main.store.get(kind(), id).is_some_and(|branch| text(branch, "status") == status);
+        if !fits || !self.copies.contains_key(&id) {
+            return Err(Refused::Text(refusal));
         }
-        let number = self.jobs.last().map_or(1, |job| job.id + 1);
-        let job =
-            Job { id: number, branch: id, commit, due: now + DELAY, created: now, completed: None, user: user.to_owned(), changes: 0 };
-        self.jobs.push(job);
+        let said = |name: &str| asked.get(name).and_then(Value::as_bool);
+        let conflicts = self.conflicts(&main.store, id, base);
+        if work != Work::Revert && !conflicts.is_empty() && said("acknowledge_conflicts") != Some(true) {
+            let detail = "All conflicts must be acknowledged before this action can proceed.";
+            return Err(Refused::Conflicts(json!({"detail": detail, "conflicts": conflicts})));
+        }
+        let (number, commit) = (self.jobs.last().map_or(1, |job| job.id + 1), said("commit").unwrap_or(true));
+        let (due, user) = (now + DELAY, user.to_owned());
+        self.jobs.push(Job { id: number, work, branch: id, commit, due, created: now, completed: None, user, changes: 0 });
         Ok(self.job(&main.store, number, base).unwrap_or_default())
+    }
+
+    /// Fields that a branch and main both changed, as a 409 shows them.
+    fn conflicts(&self, main: &Store, id: u64, base: &str) -> Vec<Value> {
+        let mut rows = Vec::new();
+        for (_, shown) in self.changes(main, base).into_iter().filter(|(branch, _)| *branch == id) {
+            let Some(names) = shown["conflicts"].as_array().filter(|names| !names.is_empty()) else { continue };
+            let part = |side: &str| -> Map<String, Value> {
+                let names = names.iter().filter_map(Value::as_str);
+                names.map(|name| (name.to_owned(), shown["diff"][side][name].clone())).collect()
+            };
+            let data = json!({"original": part("original"), "branch": part("modified"), "main": part("current")});
+            let mut row = Map::new();
+            for name in ["id", "object_type", "object_id", "object_repr", "action", "conflicts"] {
+                row.insert(name.to_owned(), shown[name].clone());
+            }
+            row.insert("conflicting_data".to_owned(), data);
+            row.insert("last_updated".to_owned(), shown["last_updated"].clone());
+            rows.push(Value::Object(row));
+        }
+        rows
     }
 
     /// Ends a merged branch. `Err` is the text of a 400.
@@ -157,15 +222,20 @@ impl Branches {
         let time = job.completed.map(iso);
         let data = job.completed.map(|_| json!({"log": [], "report": [], "changes_summary": {"updates_total": job.changes}}));
         let user = &job.user;
+        let title = match job.work {
+            Work::Merge => "Merge branch",
+            Work::Sync => "Sync branch",
+            Work::Revert => "Revert branch",
+        };
         Some(json!({
             "id": id,
             "url": format!("{base}/api/core/jobs/{id}/"),
             "display_url": format!("{base}/core/jobs/{id}/"),
-            "display": "Merge branch",
+            "display": title,
             "object_type": "netbox_branching.branch",
             "object_id": job.branch,
             "object": view.nested(kind(), job.branch, Shape::Brief),
-            "name": "Merge branch",
+            "name": title,
             "status": {"value": status.0, "label": status.1},
             "created": iso(job.created),
             "scheduled": null,
@@ -293,6 +363,42 @@ impl Copy {
                 (Action::Delete, _) => _ = main.delete(kind, id, &request), // gone in main too, or still needed there
                 (_, Some(modified)) => main.bring(kind, id, self.base.get(kind, id), modified, &request),
                 (_, None) => {}
+            }
+        }
+    }
+}
+
+impl Copy {
+    /// Brings main's changes since the making, or the last of these, into the branch: on both sides changed, main's counts.
+    fn sync(&mut self, main: &Store) {
+        for kind in KindId::all().filter(|kind| branched(*kind)) {
+            for (id, now) in main.table(kind) {
+                let Some(base) = self.base.get(kind, id) else {
+                    self.books.store.put(kind, id, now.clone());
+                    continue;
+                };
+                let moved = now.iter().filter(|(name, value)| base.get(*name) != Some(*value));
+                let moved: Vec<(String, Value)> = moved.map(|(name, value)| (name.clone(), value.clone())).collect();
+                if let Some(mut own) = self.books.store.get(kind, id).filter(|_| !moved.is_empty()).cloned() {
+                    own.extend(moved);
+                    self.books.store.put(kind, id, own);
+                }
+            }
+            for (id, _) in self.base.table(kind).filter(|(id, _)| main.get(kind, *id).is_none()) {
+                self.books.store.remove(kind, id);
+            }
+        }
+        self.base = main.clone();
+    }
+
+    /// Takes the changes of a merged branch out of main: what it changed is as it was when the branch was made.
+    fn revert(&self, main: &mut Books, user: &str, now: i64) {
+        let request = Request { id: format!("revert-{now}"), user: user.to_owned(), time: iso(now), message: String::new() };
+        for change in self.changes().iter().rev() {
+            let (kind, id) = (change.kind, change.id);
+            match self.base.get(kind, id) {
+                Some(before) => main.bring(kind, id, self.books.store.get(kind, id), before, &request),
+                None => _ = main.delete(kind, id, &request),
             }
         }
     }

@@ -26,7 +26,8 @@ pub fn display(view: &View<'_>, kind: KindId, id: u64, object: &Object) -> Strin
         "ipam.asn" => format!("AS{}", text("asn")),
         "ipam.ipaddress" => text("address"),
         "ipam.prefix" => text("prefix"),
-        "ipam.fhrpgroup" => format!("{}: {}", text("protocol"), text("group_id")),
+        "ipam.fhrpgroup" => group(view, kind, id, object),
+        "ipam.fhrpgroupassignment" => format!("{}: {} ({})", linked("interface_id"), linked("group"), text("priority")),
         "extras.customfield" if !text("label").is_empty() => text("label"),
         "extras.journalentry" => {
             let kind = text("kind");
@@ -54,6 +55,28 @@ fn plain(value: &Value) -> String {
         Value::Null => String::new(),
         other => other.to_string(),
     }
+}
+
+/// `varp-34 Other: 34 (10.34.34.254/24)`
+fn group(view: &View<'_>, kind: KindId, id: u64, object: &Object) -> String {
+    const LABELS: [(&str, &str); 6] =
+        [("vrrp2", "VRRPv2"), ("vrrp3", "VRRPv3"), ("carp", "CARP"), ("clusterxl", "ClusterXL"), ("hsrp", "HSRP"), ("glbp", "GLBP")];
+    let text = |name: &str| object.get(name).map_or_else(String::new, plain);
+    let protocol = text("protocol");
+    let label = LABELS.iter().find(|(name, _)| *name == protocol).map_or("Other", |(_, label)| label);
+    let name = text("name");
+    let name = if name.is_empty() { String::new() } else { format!("{name} ") };
+    let own = assigned(view, kind, id);
+    let address = own.first().map(|(kind, id)| format!(" ({})", view.display(*kind, *id))).unwrap_or_default();
+    format!("{name}{label}: {}{address}", text("group_id"))
+}
+
+/// The addresses assigned to an object, in their kind's order.
+fn assigned(view: &View<'_>, kind: KindId, id: u64) -> Vec<(KindId, u64)> {
+    let Some(address) = KindId::of_model("ipam.ipaddress") else { return Vec::new() };
+    let mut ids: Vec<u64> = view.store.pointing((kind, id), "ipam.ipaddress", "assigned_object_id").collect();
+    ids.sort_by_cached_key(|id| view.sort_key(address, *id, address.get().order));
+    ids.into_iter().map(|id| (address, id)).collect()
 }
 
 /// A computed field that is not a link, counter or URL.
@@ -87,6 +110,7 @@ pub fn value(view: &View<'_>, kind: KindId, id: u64, object: &Object, name: &str
             KindId::of_model("vpn.l2vpntermination").zip(termination).map_or(Value::Null, brief)
         }
         Calc::NatOutside => Value::Array(store.pointing((kind, id), "ipam.ipaddress", "nat_inside").map(|id| brief((kind, id))).collect()),
+        Calc::Addresses => Value::Array(assigned(view, kind, id).into_iter().map(brief).collect()),
         Calc::Bridged => Value::Array(store.pointing((kind, id), "dcim.interface", "bridge").map(|id| brief((kind, id))).collect()),
         Calc::Depth if kind.get().model == "ipam.prefix" => json!(around(view, kind, id, object, true)),
         Calc::Depth => json!(depth(view, kind, object)),

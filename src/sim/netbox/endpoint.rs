@@ -2,7 +2,7 @@
 
 use serde_json::{Value, json};
 
-use super::branch;
+use super::branch::{self, Work};
 use super::kind::KindId;
 use super::rest::Answer;
 
@@ -27,8 +27,8 @@ pub(super) enum Endpoint {
     Change(u64),
     /// What branches changed.
     Differences,
-    /// The merge of a branch.
-    Merge(u64),
+    /// Merge, sync or revert of a branch.
+    Work(Work, u64),
     /// The end of a merged branch.
     Archive(u64),
     /// A job.
@@ -63,7 +63,9 @@ impl Endpoint {
         }
         if let Some((id, action)) = path.strip_prefix("plugins/branching/branches/").and_then(|rest| rest.split_once('/')) {
             return match action {
-                "merge" => id.parse().ok().map(Self::Merge),
+                "merge" => id.parse().ok().map(|id| Self::Work(Work::Merge, id)),
+                "sync" => id.parse().ok().map(|id| Self::Work(Work::Sync, id)),
+                "revert" => id.parse().ok().map(|id| Self::Work(Work::Revert, id)),
                 "archive" => id.parse().ok().map(Self::Archive),
                 _ => None,
             };
@@ -94,12 +96,12 @@ impl Endpoint {
     }
 
     pub(super) fn writable(&self) -> bool {
-        matches!(self, Self::List(_) | Self::Detail(..) | Self::Merge(_) | Self::Archive(_))
+        matches!(self, Self::List(_) | Self::Detail(..) | Self::Work(..) | Self::Archive(_))
     }
 
     pub(super) fn allow(&self) -> String {
         let (base, trace) = match self {
-            Self::Merge(_) | Self::Archive(_) => ("POST, OPTIONS", false),
+            Self::Work(..) | Self::Archive(_) => ("POST, OPTIONS", false),
             Self::List(kind) if *kind == branch::kind() => ("GET, POST, HEAD, OPTIONS", false),
             Self::List(kind) => (LIST, kind.get().trace),
             Self::Detail(kind, _) => (DETAIL, kind.get().trace),

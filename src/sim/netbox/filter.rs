@@ -59,7 +59,6 @@ const NOT_SIMULATED: &[&str] = &[
     "local_context_data",
     "unterminated",
     "kind",
-    "fhrpgroup_id",
     "vminterface",
     "vminterface_id",
     "nat_inside_id",

@@ -56,6 +56,8 @@ pub enum Calc {
     Termination,
     /// Addresses translated to this one.
     NatOutside,
+    /// Addresses assigned to this one.
+    Addresses,
     /// Prefixes that contain this one; parents above a tree node.
     Depth,
     /// Prefixes inside this one.
@@ -276,12 +278,14 @@ pub const KINDS: &[&Kind] = &[
     &ipam::ROLE,
     &ipam::SERVICE,
     &ipam::FHRP_GROUP,
+    &ipam::FHRP_GROUP_ASSIGNMENT,
     &other::L2VPN,
     &other::L2VPN_TERMINATION,
     &other::CLUSTER,
     &other::CLUSTER_TYPE,
     &other::TAG,
     &other::CUSTOM_FIELD,
+    &other::SAVED_FILTER,
     &other::CONFIG_CONTEXT,
     &other::JOURNAL_ENTRY,
     &other::WEBHOOK,

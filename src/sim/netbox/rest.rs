@@ -5,7 +5,7 @@ mod writes;
 use serde_json::{Value, json};
 use sha2::{Digest, Sha256};
 
-use super::branch::{self, Active, Branches};
+use super::branch::{self, Active, Branches, Refused};
 use super::changelog::{self, Entry, Request, absolute, relative};
 use super::edit::Books;
 use super::endpoint::{Endpoint, HTML, html, page_of, root};
@@ -261,21 +261,22 @@ impl NetBox {
         };
         let message = body.get("changelog_message").and_then(Value::as_str).unwrap_or_default().to_owned();
         let request = Request { id: request_id.to_owned(), user: token.user.clone(), time: iso(self.last), message };
-        if let Endpoint::Merge(id) | Endpoint::Archive(id) = *end {
-            if matches!(end, Endpoint::Archive(_)) {
+        match *end {
+            Endpoint::Archive(id) => {
                 return match self.branches.archive(&mut self.books, id) {
                     Ok(()) => self.one(&View::new(&self.books.store, call.base), branch::kind(), id, 200, &Pick::default()),
                     Err(text) => Reply::new(400, json!(text)),
                 };
             }
-            let commit = body.get("commit").and_then(Value::as_bool).unwrap_or(true);
-            if self.books.store.get(branch::kind(), id).is_none() {
-                return absent(branch::kind());
+            Endpoint::Work(_, id) if self.books.store.get(branch::kind(), id).is_none() => return absent(branch::kind()),
+            Endpoint::Work(work, id) => {
+                return match self.branches.ask(work, &self.books, id, &body, &token.user, self.last, call.base) {
+                    Ok(job) => Reply::new(200, job),
+                    Err(Refused::Text(text)) => Reply::new(400, json!(text)),
+                    Err(Refused::Conflicts(body)) => Reply::new(409, body),
+                };
             }
-            return match self.branches.merge(&self.books, id, commit, &token.user, self.last, call.base) {
-                Ok(job) => Reply::new(200, job),
-                Err(text) => Reply::new(400, json!(text)),
-            };
+            _ => {}
         }
         let before = self.books.clone();
         let reply = match *end {
@@ -332,7 +333,7 @@ impl NetBox {
                 Some(job) => Reply::new(200, job),
                 None => Reply::detail(404, "No Job matches the given query."),
             },
-            Endpoint::Merge(_) | Endpoint::Archive(_) => Reply::detail(405, "Method \"GET\" not allowed."),
+            Endpoint::Work(..) | Endpoint::Archive(_) => Reply::detail(405, "Method \"GET\" not allowed."),
             Endpoint::List(kind) => {
                 let ids = match filter::select(&view, *kind, &query) {
                     Ok(ids) => ids,

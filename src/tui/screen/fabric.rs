@@ -157,11 +157,7 @@ pub fn follow(model: &mut Model) {
 }
 
 fn role(device: &DeviceView) -> &str {
-    match &device.role {
-        crate::intent::fabric::Role::Spine => "spine",
-        crate::intent::fabric::Role::Leaf => "leaf",
-        crate::intent::fabric::Role::Other(slug) => slug,
-    }
+    device.role.word()
 }
 
 fn words(device: &DeviceView) -> String {

@@ -172,3 +172,47 @@ fn a_webhook_does_not_say_that_it_is_about_a_branch() {
     assert_eq!((posts.len(), &body["data"]["mtu"]), (1, &json!(9000)));
     assert_eq!(members, ["event", "timestamp", "object_type", "data", "request", "snapshots"]);
 }
+
+#[test]
+fn conflicts_are_acknowledged_and_a_merge_is_taken_back() {
+    let mut lab = Lab::new();
+    let (id, schema) = lab.branch("conflict");
+    let (port, at) = ("/api/dcim/interfaces/46/", format!("/api/plugins/branching/branches/{id}"));
+    lab.json(Some(&schema), "PATCH", port, &json!({"mtu": 9000}));
+    lab.json(None, "PATCH", port, &json!({"mtu": 9100, "description": "of main"}));
+    for work in ["merge", "sync"] {
+        let answer = lab.ask(None, "POST", &format!("{at}/{work}/"), &json!({"commit": false}));
+        let body: Value = serde_json::from_slice(&answer.body).expect("JSON");
+        assert_eq!((answer.status, &body["conflicts"][0]["conflicts"]), (409, &json!(["mtu"])));
+        let data = json!({"original": {"mtu": 9214}, "branch": {"mtu": 9000}, "main": {"mtu": 9100}});
+        assert_eq!((&body["conflicts"][0]["conflicting_data"], &body["conflicts"][0]["object_repr"]), (&data, &json!("Ethernet11")));
+    }
+    assert_eq!(lab.ask(None, "POST", &format!("{at}/revert/"), &json!({})).status, 400);
+    let done = json!({"commit": true, "acknowledge_conflicts": true});
+    assert_eq!(lab.json(None, "POST", &format!("{at}/merge/"), &done)["name"], "Merge branch");
+    lab.now += 2 * super::DELAY;
+    assert_eq!(lab.get(None, port)["mtu"], 9000);
+    assert_eq!(lab.ask(None, "POST", &format!("{at}/sync/"), &json!({})).status, 400);
+    assert_eq!(lab.json(None, "POST", &format!("{at}/revert/"), &done)["name"], "Revert branch");
+    lab.now += 2 * super::DELAY;
+    let (reverted, branch) = (lab.get(None, port), lab.get(None, &format!("{at}/")));
+    assert_eq!((&reverted["mtu"], &reverted["description"]), (&json!(9214), &json!("of main")));
+    assert_eq!((&branch["status"]["value"], &branch["merged_time"], &branch["merged_by"]), (&json!("ready"), &Value::Null, &Value::Null));
+}
+
+#[test]
+fn a_sync_brings_main_into_the_branch() {
+    let mut lab = Lab::new();
+    let (id, schema) = lab.branch("late");
+    lab.json(Some(&schema), "PATCH", "/api/dcim/interfaces/46/", &json!({"mtu": 9000}));
+    lab.json(None, "PATCH", "/api/dcim/interfaces/46/", &json!({"description": "of main"}));
+    lab.json(None, "DELETE", "/api/ipam/ip-addresses/39/", &Value::Null);
+    assert_eq!(lab.ask(Some(&schema), "GET", "/api/ipam/ip-addresses/39/", &Value::Null).status, 200);
+    lab.json(None, "POST", &format!("/api/plugins/branching/branches/{id}/sync/"), &json!({"commit": true}));
+    lab.now += 2 * super::DELAY;
+    let port = lab.get(Some(&schema), "/api/dcim/interfaces/46/");
+    assert_eq!((&port["mtu"], &port["description"]), (&json!(9000), &json!("of main")));
+    assert_eq!(lab.ask(Some(&schema), "GET", "/api/ipam/ip-addresses/39/", &Value::Null).status, 404);
+    let changes = lab.get(None, &format!("/api/plugins/branching/changes/?branch_id={id}"));
+    assert_eq!((&changes["count"], &changes["results"][0]["diff"]["modified"]), (&json!(1), &json!({"mtu": 9000})));
+}

@@ -40,7 +40,10 @@ impl Relation {
         let to = |model: &str, way: Way| Some(Self { to: KindId::of_model(model)?, way });
         let model = kind.get().model;
         match (model, name) {
-            ("ipam.ipaddress" | "dcim.cable" | "ipam.service" | "vpn.l2vpntermination", "device") => return to("dcim.device", Way::Device),
+            ("ipam.ipaddress" | "dcim.cable" | "ipam.service" | "vpn.l2vpntermination" | "ipam.fhrpgroupassignment", "device") => {
+                return to("dcim.device", Way::Device);
+            }
+            ("ipam.ipaddress", "fhrpgroup") => return to("ipam.fhrpgroup", Way::Generic("assigned_object_id")),
             ("dcim.interface" | "dcim.cable", "site") => return to("dcim.site", Way::OfDevice("site")),
             ("dcim.interface", "device_role") => return to("dcim.devicerole", Way::OfDevice("role")),
             ("dcim.interface", "device_type") => return to("dcim.devicetype", Way::OfDevice("device_type")),
@@ -97,7 +100,7 @@ impl Relation {
     fn lenient(&self, from: KindId) -> bool {
         match from.get().model {
             "dcim.cable" => true,
-            "ipam.ipaddress" | "ipam.service" => self.way == Way::Device,
+            "ipam.ipaddress" | "ipam.service" | "ipam.fhrpgroupassignment" => self.way == Way::Device,
             _ => false,
         }
     }
@@ -149,7 +152,7 @@ fn devices(view: &View<'_>, kind: KindId, object: &Object) -> Vec<(KindId, u64)>
     if !direct.is_empty() {
         return direct;
     }
-    let names = ["assigned_object_id", "parent_object_id", "a_terminations", "b_terminations"];
+    let names = ["assigned_object_id", "parent_object_id", "interface_id", "a_terminations", "b_terminations"];
     let through: Vec<_> = names.iter().flat_map(|name| targets(kind, object, name)).collect();
     let device = KindId::of_model("dcim.device");
     let mut found: Vec<_> = through.iter().copied().filter(|(kind, _)| Some(*kind) == device).collect();

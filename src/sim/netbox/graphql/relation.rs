@@ -47,6 +47,8 @@ const REVERSE: &[(&str, &str, &str, &str)] = &[
     ("ipam.ipaddress", "nat_outside", "ipam.ipaddress", "nat_inside"),
     ("ipam.ipaddress", "services", "ipam.service", "ipaddresses"),
     ("ipam.fhrpgroup", "ip_addresses", "ipam.ipaddress", "assigned_object_id"),
+    ("ipam.fhrpgroup", "fhrpgroupassignment_set", "ipam.fhrpgroupassignment", "group"),
+    ("dcim.interface", "fhrp_group_assignments", "ipam.fhrpgroupassignment", "interface_id"),
     ("ipam.asn", "sites", "dcim.site", "asns"),
     ("ipam.rir", "asns", "ipam.asn", "rir"),
     ("ipam.role", "prefixes", "ipam.prefix", "role"),
@@ -107,6 +109,7 @@ pub(super) fn reach(view: &View<'_>, kind: KindId, id: u64, name: &str) -> Optio
     }
     let field = match (model, name) {
         (_, "assigned_object") => "assigned_object_id",
+        ("ipam.fhrpgroupassignment", "interface") => "interface_id",
         ("ipam.service", "parent") => "parent_object_id",
         _ => name,
     };

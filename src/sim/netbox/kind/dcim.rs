@@ -170,7 +170,7 @@ pub(super) const INTERFACE: Kind = Kind {
         CREATED,
         UPDATED,
         count("count_ipaddresses", "ipam.ipaddress", "assigned_object_id"),
-        zero("count_fhrp_groups"),
+        count("count_fhrp_groups", "ipam.fhrpgroupassignment", "interface_id"),
         calc("_occupied", Calc::Occupied),
     ],
     brief: &["id", "url", "display", "device", "name", "description", "cable", "_occupied"],

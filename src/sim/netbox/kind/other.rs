@@ -247,6 +247,38 @@ pub(super) const CUSTOM_FIELD: Kind = Kind {
     trace: false,
 };
 
+pub(super) const SAVED_FILTER: Kind = Kind {
+    path: "extras/saved-filters",
+    url: "extras/saved-filters",
+    model: "extras.savedfilter",
+    class: "SavedFilter",
+    label: ("Extras", "saved filter"),
+    type_id: 119,
+    fields: &[
+        ID,
+        URL,
+        DISPLAY_URL,
+        DISPLAY,
+        Field::new("object_types", Type::Words, Blank::List).needed(),
+        NAME,
+        SLUG,
+        DESCRIPTION,
+        none("user"),
+        int("weight", 0, 32767).or(Blank::Int(100)),
+        flag("enabled", true),
+        flag("shared", true),
+        json("parameters").needed(),
+        OWNER,
+        CREATED,
+        UPDATED,
+    ],
+    brief: SLUGGED,
+    nested: &["id", "url", "display_url", "display", "name", "slug"],
+    order: &["weight", "name"],
+    unique: &[&["name"], &["slug"]],
+    trace: false,
+};
+
 pub(super) const CONFIG_CONTEXT: Kind = Kind {
     path: "extras/config-contexts",
     url: "extras/config-contexts",

@@ -69,7 +69,7 @@ fn capital(text: &str) -> String {
 
 /// An object named by type and id must exist, but NetBox does not look for the one of a termination.
 fn generic(store: &Store, kind: KindId, object: &Object) -> Result<(), Problems> {
-    for id_field in ["assigned_object_id", "scope_id", "parent_object_id"] {
+    for id_field in ["assigned_object_id", "scope_id", "parent_object_id", "interface_id"] {
         let Some(id) = object.get(id_field).and_then(Value::as_u64) else { continue };
         if kind.get().model == "vpn.l2vpntermination" {
             continue;
