@@ -281,9 +281,7 @@ impl Tree {
     /// Removes what was not set since [`Tree::begin_sweep`] and `within` wants gone; says how many leaves went.
     pub fn sweep(&mut self, within: impl Fn(&Path) -> bool) -> usize {
         let (paths, generation) = (Arc::clone(&self.paths), self.generation);
-        paths.with(|mut list| {
-            self.retain(|id, leaf| leaf.stamp.generation() == generation || !list.get(id.index()).is_some_and(|path| within(path)))
-        })
+        paths.with(|mut list| self.retain(|id, leaf| leaf.stamp.generation() == generation || !list.get(id.index()).is_some_and(&within)))
     }
 
     /// Gives back room kept for leaves that may come: after everything came, few do.

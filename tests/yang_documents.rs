@@ -301,7 +301,7 @@ fn any_value() -> impl Strategy<Value = Value> {
         any::<u64>().prop_map(Value::Uint),
         (any::<i64>(), 0u8..=18).prop_map(|(digits, precision)| Value::Decimal(Decimal::new(digits, precision))),
         any::<f64>().prop_map(Value::Double),
-        proptest::collection::vec(any::<u8>(), 0..6).prop_map(|bytes| Value::bytes(bytes)),
+        proptest::collection::vec(any::<u8>(), 0..6).prop_map(Value::bytes),
         Just(Value::Empty),
         prop_oneof![
             Just(json!("10")),

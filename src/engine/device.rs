@@ -424,7 +424,7 @@ impl Device {
     /// Whether intent wants lines of the command line here.
     fn wants_lines(&self) -> bool {
         self.desired.as_ref().is_some_and(|desired| {
-            desired.tree.paths().with(|mut paths| desired.tree.iter().any(|(id, _)| paths.get(id.index()).is_some_and(|path| is_cli(path))))
+            desired.tree.paths().with(|mut paths| desired.tree.iter().any(|(id, _)| paths.get(id.index()).is_some_and(is_cli)))
         })
     }
 

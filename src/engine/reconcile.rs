@@ -175,8 +175,8 @@ impl Part {
 impl PlanJob {
     /// Of all differences, or of what is staged.
     pub(super) fn of(core: &Core, staged: Option<Arc<BTreeSet<ChangeKey>>>) -> Self {
-        let known = |device: &&Box<Device>| device.unknown().is_none();
-        let part = |device: &Box<Device>| {
+        let known = |device: &&Device| device.unknown().is_none();
+        let part = |device: &Device| {
             Some(Part {
                 name: Arc::clone(device.name()),
                 changes: Arc::clone(device.changes.as_ref()?),
@@ -188,7 +188,7 @@ impl PlanJob {
         Self {
             name: Arc::clone(&core.settings.fabric),
             fabric: core.fabric.clone(),
-            parts: core.devices.values().filter(known).filter_map(part).collect(),
+            parts: core.devices.values().map(AsRef::as_ref).filter(known).filter_map(part).collect(),
             unknown: core.devices.values().filter_map(|device| device.unknown()).collect(),
             findings: core.findings(),
             schema: Arc::clone(&core.schema),

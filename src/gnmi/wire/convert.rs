@@ -349,7 +349,7 @@ mod tests {
             any::<u64>().prop_map(Value::Uint),
             any::<f64>().prop_map(Value::Double),
             (any::<i64>(), 0u8..=18).prop_map(|(digits, precision)| Value::Decimal(Decimal::new(digits, precision))),
-            proptest::collection::vec(any::<u8>(), 0..5).prop_map(|bytes| Value::bytes(bytes)),
+            proptest::collection::vec(any::<u8>(), 0..5).prop_map(Value::bytes),
             Just(Value::Empty),
         ];
         prop_oneof![scalar.clone(), proptest::collection::vec(scalar, 0..4).prop_map(Value::list)]

@@ -94,7 +94,7 @@ fn gather(tree: &Tree, key_of: impl Fn(&Path) -> Option<(String, String)>) -> BT
     let mut out: BTreeMap<String, BTreeMap<String, Value>> = BTreeMap::new();
     tree.paths().with(|mut paths| {
         for (id, leaf) in tree.iter() {
-            if let Some((key, tail)) = paths.get(id.index()).and_then(|path| key_of(path)) {
+            if let Some((key, tail)) = paths.get(id.index()).and_then(&key_of) {
                 out.entry(key).or_default().insert(tail, leaf.value.clone());
             }
         }
