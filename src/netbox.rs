@@ -11,6 +11,7 @@ mod branch;
 mod feed;
 mod graphql;
 mod list;
+mod packed;
 mod pages;
 mod progress;
 mod raw;

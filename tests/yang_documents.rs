@@ -8,7 +8,7 @@ use std::collections::BTreeMap;
 
 use documents::documents;
 use fabric_orchestrator::path::Path;
-use fabric_orchestrator::value::Value;
+use fabric_orchestrator::value::{Decimal, Value};
 use fabric_orchestrator::yang::{Access, IssueKind, NodeKind, PathProblem, Schema};
 use proptest::prelude::*;
 use proptest::strategy::ValueTree as _;
@@ -154,13 +154,7 @@ fn spellings_of_one_value_are_equal() {
     same(&format!("{BGP}/config/identifier"), &[text("BGP"), text("openconfig-policy-types:BGP")], json!("openconfig-policy-types:BGP"));
     same(
         "/arista/eos/mlag/config/dual-primary-detection-delay",
-        &[
-            text("10.0"),
-            text("10"),
-            Value::Decimal { digits: 100, precision: 1 },
-            Value::Decimal { digits: 10, precision: 0 },
-            Value::Uint(10),
-        ],
+        &[text("10.0"), text("10"), Value::Decimal(Decimal::new(100, 1)), Value::Decimal(Decimal::new(10, 0)), Value::Uint(10)],
         json!("10.0"),
     );
     let trunk = format!("{port}/ethernet/switched-vlan/config/trunk-vlans");
@@ -177,11 +171,7 @@ fn spellings_of_one_value_are_equal() {
     same(&format!("{port}/ethernet/config/aggregate-id"), &[text("Port-Channel7")], json!("Port-Channel7"));
     let rate = "/arista/interfaces/interface[name=Ethernet1]/rates/state/in-bits-rate";
     let bytes = 1.5f32.to_be_bytes();
-    same(
-        rate,
-        &[Value::Double(1.5), Value::Bytes(bytes[..].into()), text("P8AAAA=="), Value::Decimal { digits: 15, precision: 1 }],
-        json!("P8AAAA=="),
-    );
+    same(rate, &[Value::Double(1.5), Value::bytes(&bytes[..]), text("P8AAAA=="), Value::Decimal(Decimal::new(15, 1))], json!("P8AAAA=="));
     let local = format!("{BGP}/bgp/neighbors/neighbor[neighbor-address=10.0.0.1]/transport/config/local-address");
     same(&local, &[text("Loopback0")], json!("Loopback0"));
     let next_hop = "/network-instances/network-instance[name=default]/protocols/protocol[identifier=STATIC][name=STATIC]/static-routes/static[prefix=0.0.0.0/0]/next-hops/next-hop[index=AUTO_1_172-16-0-254]";
@@ -309,9 +299,9 @@ fn any_value() -> impl Strategy<Value = Value> {
         any::<i64>().prop_map(Value::Int),
         (0u64..70000).prop_map(Value::Uint),
         any::<u64>().prop_map(Value::Uint),
-        (any::<i64>(), 0u8..=18).prop_map(|(digits, precision)| Value::Decimal { digits, precision }),
+        (any::<i64>(), 0u8..=18).prop_map(|(digits, precision)| Value::Decimal(Decimal::new(digits, precision))),
         any::<f64>().prop_map(Value::Double),
-        proptest::collection::vec(any::<u8>(), 0..6).prop_map(|bytes| Value::Bytes(bytes.into())),
+        proptest::collection::vec(any::<u8>(), 0..6).prop_map(Value::bytes),
         Just(Value::Empty),
         prop_oneof![
             Just(json!("10")),

@@ -99,8 +99,8 @@ impl Catalog {
 
     /// Looks up the paths that came since the last time. Always the same `schema` and `paths`.
     pub fn learn(&mut self, schema: &Schema, paths: &Paths) {
-        paths.with(|list| {
-            for path in list.get(self.facts.len()..).unwrap_or_default() {
+        paths.with(|mut list| {
+            while let Some(path) = list.get(self.facts.len()) {
                 let fact = self.look_up(schema, path);
                 if (fact.is(CONFIG) || fact.is(TWIN))
                     && fact.entry != 0

@@ -351,9 +351,9 @@ impl Differ {
 
     fn foreign(&self, observed: &Tree) -> Vec<(Arc<Path>, Value)> {
         let settled = self.settled.iter().filter(|(_, how)| **how == Settled::Foreign).map(|(id, _)| id);
-        let mut foreign: Vec<(Arc<Path>, Value)> = observed.paths().with(|list| {
+        let mut foreign: Vec<(Arc<Path>, Value)> = observed.paths().with(|mut list| {
             let all = settled.chain(&self.foreign_here);
-            all.filter_map(|id| Some((Arc::clone(list.get(id.index())?), observed.get_id(*id)?.value.clone()))).collect()
+            all.filter_map(|id| Some((list.shared(id.index())?, observed.get_id(*id)?.value.clone()))).collect()
         });
         foreign.sort_by(|a, b| a.0.cmp(&b.0));
         foreign

@@ -101,7 +101,7 @@ pub fn judge(catalog: &Catalog, sides: &Sides<'_>, device: &Arc<str>, open: &BTr
     let leaves: Vec<(PathId, Arc<Path>, Fact)> = sides
         .desired
         .paths()
-        .with(|list| open.iter().filter_map(|id| Some((*id, Arc::clone(list.get(id.index())?), catalog.fact(*id)))).collect());
+        .with(|mut list| open.iter().filter_map(|id| Some((*id, list.shared(id.index())?, catalog.fact(*id)))).collect());
     let twins = judge.pair_invented(&leaves);
     for (id, path, fact) in &leaves {
         if twins.contains(id) {
@@ -263,16 +263,16 @@ impl Judge<'_> {
         let mut held: BTreeMap<EntryId, Vec<(PathId, Arc<Path>)>> = BTreeMap::new();
         if !self.whole.is_empty() {
             let (catalog, whole) = (self.catalog, &self.whole);
-            self.sides.observed.paths().with(|list| {
+            self.sides.observed.paths().with(|mut list| {
                 for (id, _) in self.sides.observed.iter() {
                     let fact = catalog.fact(id);
                     if !fact.is(CONFIG) {
                         continue;
                     }
                     if let Some(entry) = catalog.chain(fact.entry()).find(|entry| whole.contains(entry))
-                        && let Some(path) = list.get(id.index())
+                        && let Some(path) = list.shared(id.index())
                     {
-                        held.entry(entry).or_default().push((id, Arc::clone(path)));
+                        held.entry(entry).or_default().push((id, path));
                     }
                 }
             });

@@ -28,7 +28,7 @@ pub fn same(a: &Value, b: &Value, set: bool, text: bool) -> bool {
             let printed = other.to_string();
             **said == *printed || Value::decimal(said).is_some_and(|left| Some(left) == Value::decimal(&printed))
         }
-        (Value::Double(_) | Value::Decimal { .. }, _) | (_, Value::Double(_) | Value::Decimal { .. }) => {
+        (Value::Double(_) | Value::Decimal(_), _) | (_, Value::Double(_) | Value::Decimal(_)) => {
             Value::decimal(&a.to_string()).is_some_and(|left| Some(left) == Value::decimal(&b.to_string()))
         }
         _ => false,

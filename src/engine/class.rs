@@ -44,6 +44,11 @@ pub struct Table {
 }
 
 impl Table {
+    /// The class of a path that was asked about before.
+    pub fn known(&self, id: PathId) -> Option<Class> {
+        self.classes.get(id.index()).copied().flatten()
+    }
+
     /// The class of an interned path.
     pub fn class(&mut self, id: PathId, path: &Path) -> Class {
         let index = id.index();

@@ -63,10 +63,12 @@ const EVENTS: usize = 500;
 /// Events taken before the loop looks at the clock again.
 const BURST: usize = 512;
 
-/// Room of one device's stream: what devices may have sent and nobody read yet is bounded over all of them.
+/// Room of one device's stream: what devices may have sent and nobody read yet is bounded over all of them. On a busy machine all
+/// of it fills while a fabric says its first values, and what the heap grew by then it keeps. The least is what HTTP/2 gives
+/// every stream, and enough for the first values of a device in some ten round trips.
 fn window(devices: usize) -> u32 {
-    const ALL: usize = 512 << 20;
-    u32::try_from((ALL / devices.max(1)).clamp(256 << 10, 2 << 20)).unwrap_or(2 << 20)
+    const ALL: usize = 64 << 20;
+    u32::try_from((ALL / devices.max(1)).clamp(64 << 10, 2 << 20)).unwrap_or(2 << 20)
 }
 
 /// A plan that takes longer is made beside the loop.
@@ -90,6 +92,8 @@ pub(super) struct Core {
     pub(super) schema: Arc<Schema>,
     pub(super) paths: Arc<Paths>,
     decoder: Arc<Decoder>,
+    /// What every device is asked for, made once so that all share its words.
+    subscriptions: Vec<Subscription>,
     hubs: line::Hubs,
     /// What all sessions share: connections under way, and what may wait.
     gate: Arc<Semaphore>,
@@ -113,7 +117,7 @@ pub(super) struct Core {
     /// Which one: an older one that still comes is dropped.
     plan_round: u64,
     intent: IntentView,
-    pub(super) devices: BTreeMap<Arc<str>, Device>,
+    pub(super) devices: BTreeMap<Arc<str>, Box<Device>>,
     lives: u64,
     picked: BTreeSet<ChangeKey>,
     staged: Arc<BTreeSet<ChangeKey>>,
@@ -180,7 +184,15 @@ impl Core {
         let paths = Paths::new();
         let canon = SchemaCanon::new(Arc::clone(&schema));
         let rules = Rules::default();
+        let subscriptions = subscriptions::wanted(options.telemetry, options.follow, settings.timing.sample);
         Self {
+            subscriptions: subscriptions
+                .into_iter()
+                .map(|wanted| match wanted.follow {
+                    Follow::OnChange => Subscription::on_change(wanted.path),
+                    Follow::Sample(every) => Subscription::sample(wanted.path, every),
+                })
+                .collect(),
             decoder: Decoder::new(Arc::clone(&paths), canon),
             catalog: Catalog::new(rules),
             classes: Table::default(),
@@ -624,7 +636,7 @@ impl Core {
                 let mut device = Device::new(record.clone(), &self.paths);
                 device.main = self.of_main(&name);
                 self.load(&mut device);
-                self.devices.insert(Arc::clone(&name), device);
+                self.devices.insert(Arc::clone(&name), Box::new(device));
             }
             self.link(record.clone(), wanted.len());
             if !touched.holds(&name)
@@ -774,14 +786,7 @@ impl Core {
         let shared = crate::gnmi::Shared::default();
         let line =
             Arc::new(Line::new(Arc::clone(&name), gnmi.clone(), shared.clone(), target, Arc::clone(&self.decoder), self.events.clone()));
-        let subscriptions = subscriptions::wanted(self.options.telemetry, self.options.follow, settings.timing.sample)
-            .into_iter()
-            .map(|wanted| match wanted.follow {
-                Follow::OnChange => Subscription::on_change(wanted.path),
-                Follow::Sample(every) => Subscription::sample(wanted.path, every),
-            })
-            .collect();
-        let mut session = crate::gnmi::Settings::new(gnmi, subscriptions);
+        let mut session = crate::gnmi::Settings::new(gnmi, self.subscriptions.clone());
         session.limits.silence = settings.timing.stale;
         session.shared = shared;
         (session.limits.backoff_first, session.limits.backoff_most) = (settings.timing.retry, settings.timing.retry_most);
@@ -805,7 +810,7 @@ impl Core {
             let (name, events) = (Arc::clone(&name), events.clone());
             async move {
                 while let Some(event) = heard.recv().await {
-                    if events.send(Event::Stream(Arc::clone(&name), life, Box::new(event))).await.is_err() {
+                    if events.send(Event::Stream(Arc::clone(&name), life, event)).await.is_err() {
                         return;
                     }
                 }
@@ -892,7 +897,7 @@ impl Core {
             Command::Get(name, path) => self.get(&name, path),
             Command::Subscribe(name, path) => {
                 if let Some(link) = self.devices.get(&name).and_then(|device| device.link.as_ref()) {
-                    let _ = link.control.try_send(Control::Add(Subscription::on_change(path)));
+                    let _ = link.control.try_send(Control::Add(Box::new(Subscription::on_change(path))));
                 }
             }
             Command::SavePlan(file) => self.save(file),
@@ -1217,7 +1222,7 @@ impl Core {
         (self.dirty_since, self.urgent_since) = (None, None);
         self.shown = Instant::now();
         self.version += 1;
-        let mut views: Vec<Arc<DeviceView>> = self.devices.values_mut().filter_map(Device::draw).collect();
+        let mut views: Vec<Arc<DeviceView>> = self.devices.values_mut().filter_map(|device| device.draw()).collect();
         views.sort_by(|a, b| (&a.role, &a.pair, &a.name).cmp(&(&b.role, &b.pair, &b.name)));
         let snapshot = Snapshot {
             version: self.version,
@@ -1239,5 +1244,17 @@ impl Core {
             events: Arc::clone(&self.happenings),
         };
         self.snapshots.send_replace(Arc::new(snapshot));
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_fabric_of_any_size_has_room_to_send_and_not_more() {
+        assert_eq!([1, 10, 32].map(window), [2 << 20; 3], "few devices send as much as they like");
+        assert_eq!(window(1000) as usize, 67_108, "a thousand have 64 MiB together");
+        assert_eq!(window(20_000), 64 << 10, "and each always what HTTP/2 gives anyway");
     }
 }

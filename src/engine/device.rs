@@ -246,10 +246,10 @@ impl Device {
         let mut told = Told::default();
         let paths = Arc::clone(self.observed.paths());
         let mut octets = Vec::new();
-        paths.with(|list| {
+        paths.with(|mut list| {
             for (id, gone) in applied.changed.iter().map(|id| (*id, false)).chain(applied.removed.iter().map(|id| (*id, true))) {
-                let Some(path) = list.get(id.index()) else { continue };
-                match classes.class(id, path) {
+                let class = classes.known(id).or_else(|| Some(classes.class(id, list.get(id.index())?)));
+                match class.unwrap_or(Class::Other) {
                     Class::Config => {
                         self.dirty.diff = true;
                         self.dirty.health = true;
@@ -262,7 +262,7 @@ impl Device {
                         self.dirty.history = true;
                         told.configured = true;
                     }
-                    Class::Octets if !gone => octets.push((id, Arc::clone(path))),
+                    Class::Octets if !gone => octets.extend(list.get(id.index()).map(|path| (id, path.clone()))),
                     Class::System | Class::Octets | Class::Other => {}
                 }
             }
@@ -369,8 +369,9 @@ impl Device {
         let mut wanted: BTreeSet<Arc<Path>> = BTreeSet::new();
         let trees = self.desired.iter().map(|desired| &desired.tree).chain(std::iter::once(&self.applied));
         for tree in trees {
-            tree.paths().with(|paths| {
-                wanted.extend(tree.iter().filter_map(|(id, _)| paths.get(id.index())).filter(|path| is_cli(path)).cloned());
+            tree.paths().with(|mut paths| {
+                let lines = tree.iter().filter_map(|(id, _)| paths.get(id.index()).filter(|path| is_cli(path)).cloned());
+                wanted.extend(lines.map(Arc::new));
             });
         }
         let found = map::cli::observe(text, wanted.iter().map(|path| &**path));
@@ -423,7 +424,7 @@ impl Device {
     /// Whether intent wants lines of the command line here.
     fn wants_lines(&self) -> bool {
         self.desired.as_ref().is_some_and(|desired| {
-            desired.tree.paths().with(|paths| desired.tree.iter().any(|(id, _)| paths.get(id.index()).is_some_and(|path| is_cli(path))))
+            desired.tree.paths().with(|mut paths| desired.tree.iter().any(|(id, _)| paths.get(id.index()).is_some_and(is_cli)))
         })
     }
 

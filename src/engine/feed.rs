@@ -8,7 +8,7 @@ use super::snapshot::ConfigChange;
 /// The newest change a device tells of.
 pub fn last_change(observed: &Tree) -> Option<ConfigChange> {
     let mut newest: Option<(u64, Path)> = None;
-    observed.paths().with(|paths| {
+    observed.paths().with(|mut paths| {
         for (id, _) in observed.iter() {
             let Some(path) = paths.get(id.index()) else { continue };
             let [system, session, _, _, diff, ..] = path.elems.as_slice() else { continue };

@@ -59,7 +59,7 @@ fn is_evpn_enabled(rest: &[crate::path::Elem]) -> bool {
 fn expected(tree: &Tree) -> BTreeMap<Neighbor, Expected> {
     let mut neighbors: BTreeMap<Neighbor, (Option<String>, Option<bool>, bool)> = BTreeMap::new();
     let mut groups: BTreeMap<String, bool> = BTreeMap::new();
-    tree.paths().with(|paths| {
+    tree.paths().with(|mut paths| {
         for (id, leaf) in tree.iter() {
             let Some(path) = paths.get(id.index()) else { continue };
             if let Some((instance, address, rest)) = neighbor(path) {
@@ -95,12 +95,12 @@ fn expected(tree: &Tree) -> BTreeMap<Neighbor, Expected> {
 /// The sessions a device reports.
 fn sessions(tree: &Tree) -> BTreeMap<Neighbor, Session> {
     let mut sessions: BTreeMap<Neighbor, Session> = BTreeMap::new();
-    tree.paths().with(|paths| {
+    tree.paths().with(|mut paths| {
         for (id, leaf) in tree.iter() {
-            let Some(path) = paths.get(id.index()) else { continue };
-            if !matches!(path.name(), "session-state" | "active") {
+            if !matches!(paths.name(id.index()), Some("session-state" | "active")) {
                 continue;
             }
+            let Some(path) = paths.get(id.index()) else { continue };
             let Some((instance, address, rest)) = neighbor(path) else { continue };
             let session = sessions.entry((instance.to_owned(), address.to_owned())).or_default();
             match rest {

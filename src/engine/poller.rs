@@ -69,7 +69,8 @@ impl Poller {
             }
             let now = Instant::now();
             if config_due <= now {
-                let told = match self.line.running().await {
+                // Boxed, as the other one: a poller waits nearly always, and a thousand of them should not hold room for a call.
+                let told = match Box::pin(self.line.running()).await {
                     Ok(text) => CliRead::Running(text),
                     Err(error) => CliRead::Failed("show running-config", error),
                 };
@@ -77,7 +78,7 @@ impl Poller {
                 config_due = Instant::now() + self.every;
             }
             if self.paired && mlag_due <= now {
-                let told = match self.line.cli("show mlag", Encoding::Json).await {
+                let told = match Box::pin(self.line.cli("show mlag", Encoding::Json)).await {
                     Ok(CliAnswer::Json(json)) => CliRead::Mlag(Mlag::from_json(&json)),
                     Ok(CliAnswer::Text(text)) => CliRead::Mlag(Mlag::from_text(&text)),
                     Err(error) => CliRead::Failed("show mlag", error),

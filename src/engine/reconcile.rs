@@ -192,8 +192,8 @@ impl PlanJob {
         Self {
             name: Arc::clone(&core.settings.fabric),
             fabric: core.fabric.clone(),
-            parts: core.devices.values().filter(known).filter_map(part).collect(),
-            unknown: core.devices.values().filter_map(Device::unknown).collect(),
+            parts: core.devices.values().map(AsRef::as_ref).filter(known).filter_map(part).collect(),
+            unknown: core.devices.values().filter_map(|device| device.unknown()).collect(),
             findings: core.findings(),
             schema: Arc::clone(&core.schema),
             staged,

@@ -172,9 +172,9 @@ pub enum Control {
     /// Say everything again, and try refused paths again. Also ends a wait.
     Resync,
     /// Watch one more path.
-    Add(Subscription),
+    Add(Box<Subscription>),
     /// Stop watching a path.
-    Remove(Path),
+    Remove(Box<Path>),
     /// End.
     Stop,
 }
@@ -190,7 +190,7 @@ const LOOK_AGAIN: Duration = Duration::from_millis(20);
 const COUNTERS_EVERY: Duration = Duration::from_secs(1);
 
 /// Keeps the subscription up until `control` says stop or closes, or nobody reads `events` any more.
-pub async fn run(settings: Settings, decoder: Arc<Decoder>, events: mpsc::Sender<SessionEvent>, mut control: mpsc::Receiver<Control>) {
+pub async fn run(settings: Settings, decoder: Arc<Decoder>, events: mpsc::Sender<Box<SessionEvent>>, mut control: mpsc::Receiver<Control>) {
     let mut task = Task::new(settings, decoder);
     task.feed(Input::Tick);
     loop {
@@ -204,13 +204,13 @@ pub async fn run(settings: Settings, decoder: Arc<Decoder>, events: mpsc::Sender
                     task.decoder.forgive();
                     task.feed(Input::Resync { forget: true });
                 }
-                Some(Control::Add(subscription)) => task.feed(Input::Add(subscription)),
-                Some(Control::Remove(path)) => task.feed(Input::Remove(path)),
+                Some(Control::Add(subscription)) => task.feed(Input::Add(*subscription)),
+                Some(Control::Remove(path)) => task.feed(Input::Remove(*path)),
             },
             permit = events.reserve(), if !task.queue.is_empty() => match permit {
                 Ok(permit) => {
                     if let Some(event) = task.queue.pop() {
-                        permit.send(event);
+                        permit.send(Box::new(event));
                     }
                     task.drained();
                 }

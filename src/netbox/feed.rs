@@ -11,6 +11,7 @@ use std::time::{Duration, Instant};
 
 use super::client::{Call, Client, Read, Session};
 use super::error::Error;
+use super::packed::Packed;
 use super::pages::{List, Pages, page};
 use super::raw;
 use super::read::{IDS_A_CALL, READS};
@@ -27,11 +28,54 @@ const MOST: usize = 500;
 #[derive(Clone, Debug)]
 pub(super) struct Held {
     /// Every object.
-    pub(super) pages: Pages,
+    pub(super) pages: Kept,
     /// The newest entry of the change log in it; `None` when the log may not be read.
     pub(super) last: Option<u64>,
     /// When its newest entry was seen.
     pub(super) moved: Instant,
+}
+
+/// Objects that may be packed. The change log is not: most looks at it add to it, and to nothing else.
+#[derive(Clone, Debug)]
+pub(super) enum Kept {
+    /// To be worked with.
+    Open(Pages),
+    /// Everything but the change log, and that.
+    Packed(Packed, Pages),
+}
+
+impl Kept {
+    /// Packs it, which takes a moment: not for a thread that others wait for.
+    pub(super) fn close(self) -> Self {
+        let Self::Open(mut pages) = self else { return self };
+        let log = pages.split(List::Changes);
+        match Packed::of(&pages) {
+            Some(packed) => Self::Packed(packed, log),
+            None => {
+                pages.join(log);
+                Self::Open(pages)
+            }
+        }
+    }
+
+    /// To be worked with from now on; `None` when it is broken, which it is not.
+    pub(super) fn open(&mut self) -> Option<&mut Pages> {
+        if let Self::Packed(packed, log) = self {
+            let mut pages = packed.open()?;
+            pages.join(std::mem::take(log));
+            *self = Self::Open(pages);
+        }
+        match self {
+            Self::Open(pages) => Some(pages),
+            Self::Packed(..) => None,
+        }
+    }
+
+    /// Adds entries of the change log.
+    fn learn(&mut self, entries: Pages) {
+        let (Self::Open(pages) | Self::Packed(_, pages)) = self;
+        pages.join(entries);
+    }
 }
 
 /// An entry of the change log, as far as it matters here.
@@ -58,11 +102,13 @@ impl Client {
         let Some(mut last) = held.last else { return self.read(on_call).await.map(Some) };
         let session = Session { client: self, on_call, calls: Mutex::default() };
         session.find_branch().await?;
-        let before = held.pages.clone();
+        let mut before = None;
         let (mut seen, mut moved) = (Vec::new(), BTreeSet::new());
         for _ in 0..READS {
             let settled = held.moved.elapsed() > SETTLED && seen.is_empty();
-            let fresh = session.entries(last, settled, &mut held.pages).await?;
+            let mut entries = Pages::default();
+            let fresh = session.entries(last, settled, &mut entries).await?;
+            held.pages.learn(entries);
             let fresh: Vec<Entry> = fresh.into_iter().filter(|entry| !seen.contains(&entry.id)).collect();
             seen.extend(fresh.iter().map(|entry| entry.id));
             if !fresh.is_empty() {
@@ -73,21 +119,27 @@ impl Client {
             if relevant.is_empty() {
                 held.last = Some(last);
                 self.remember(seen.iter().copied());
-                let read = if moved.is_empty() {
-                    None
-                } else {
-                    let touched = touch::devices(&before, &held.pages, &moved);
-                    let read = held.assemble(self.settings(), touched).await?;
-                    Some(Read { calls: session.calls.into_inner().unwrap_or_else(PoisonError::into_inner), ..read })
+                let (Some(before), Kept::Open(now)) = (&before, &held.pages) else {
+                    self.hold(Some(held));
+                    return Ok(None);
                 };
+                if moved.is_empty() {
+                    let closed = tokio::task::spawn_blocking(move || Held { pages: held.pages.close(), ..held }).await;
+                    self.hold(closed.ok());
+                    return Ok(None);
+                }
+                let touched = touch::devices(before, now, &moved);
+                let (held, read) = held.assemble(self.settings(), touched).await?;
                 self.hold(Some(held));
-                return Ok(read);
+                return Ok(Some(Read { calls: session.calls.into_inner().unwrap_or_else(PoisonError::into_inner), ..read }));
             }
-            let Some(parts) = touch::parts(&held.pages, &relevant).filter(|parts| parts.values().map(BTreeSet::len).sum::<usize>() <= MOST)
+            let Some(pages) = held.pages.open() else { return self.read(session.on_call).await.map(Some) };
+            before.get_or_insert_with(|| pages.clone());
+            let Some(parts) = touch::parts(pages, &relevant).filter(|parts| parts.values().map(BTreeSet::len).sum::<usize>() <= MOST)
             else {
                 return self.read(session.on_call).await.map(Some);
             };
-            if !session.parts(&mut held.pages, parts, &mut moved).await? {
+            if !session.parts(pages, parts, &mut moved).await? {
                 return self.read(session.on_call).await.map(Some);
             }
         }

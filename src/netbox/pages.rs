@@ -68,6 +68,27 @@ impl Pages {
         Ok(())
     }
 
+    /// The lists that were read.
+    pub(super) fn lists(&self) -> impl Iterator<Item = List> {
+        self.lists.keys().copied()
+    }
+
+    /// The objects of a list by id: id, bytes, where the page came from.
+    pub(super) fn objects(&self, list: List) -> impl Iterator<Item = (u64, &Bytes, &str)> {
+        let held = self.lists.get(&list).into_iter();
+        held.flat_map(|held| held.iter()).map(|(id, object)| (*id, &object.body, &*object.url))
+    }
+
+    /// Adds an object that was read before.
+    pub(super) fn put(&mut self, list: List, id: u64, body: Bytes, url: &Arc<str>) {
+        Arc::make_mut(self.lists.entry(list).or_default()).insert(id, Object { body, url: Arc::clone(url) });
+    }
+
+    /// Takes a list out.
+    pub(super) fn split(&mut self, list: List) -> Self {
+        Self { filtered: self.filtered, lists: self.lists.remove_entry(&list).into_iter().collect() }
+    }
+
     /// Takes an object over from another read.
     pub(super) fn copy(&mut self, from: &Self, list: List, id: u64) {
         if let Some(object) = from.lists.get(&list).and_then(|held| held.get(&id)) {

@@ -13,7 +13,7 @@ use serde::de::IgnoredAny;
 use super::assemble::{Assembled, assemble};
 use super::client::{Call, Client, Read, Session, Touched};
 use super::error::Error;
-use super::feed::Held;
+use super::feed::{Held, Kept};
 use super::pages::{List, Pages, page};
 use super::progress::Progress;
 use super::raw;
@@ -60,8 +60,8 @@ impl Client {
                     continue;
                 }
             }
-            let held = Held { pages, last, moved: Instant::now() };
-            let read = held.assemble(self.settings(), Touched::All).await?;
+            let held = Held { pages: Kept::Open(pages), last, moved: Instant::now() };
+            let (held, read) = held.assemble(self.settings(), Touched::All).await?;
             self.hold(Some(held));
             return Ok(Read { calls: session.calls.into_inner().unwrap_or_else(PoisonError::into_inner), ..read });
         }
@@ -70,18 +70,27 @@ impl Client {
 }
 
 impl Held {
-    /// The fabric it holds. The calls are left for who made them.
-    pub(super) async fn assemble(&self, settings: &Settings, touched: Touched) -> Result<Read, Error> {
-        let (pages, owned) = (self.pages.clone(), settings.clone());
-        let made = tokio::task::spawn_blocking(move || assemble(&pages, &owned)).await;
-        let Assembled { mut fabric, objects } = made.map_err(|error| Error::Settings { reason: error.to_string() })??;
-        if self.last.is_none() {
+    /// The fabric it holds, and itself packed until it is needed again. The calls are left for who made them.
+    pub(super) async fn assemble(mut self, settings: &Settings, touched: Touched) -> Result<(Self, Read), Error> {
+        let owned = settings.clone();
+        let made = tokio::task::spawn_blocking(move || {
+            let assembled = assemble(
+                self.pages.open().ok_or_else(|| Error::Settings { reason: "what was read cannot be unpacked".to_owned() })?,
+                &owned,
+            )?;
+            self.pages = self.pages.close();
+            Ok::<_, Error>((self, assembled))
+        });
+        let (held, Assembled { mut fabric, objects }) = made.await.map_err(|error| Error::Settings { reason: error.to_string() })??;
+        let last = held.last;
+        if last.is_none() {
             fabric.findings.push(no_change_log());
         }
         if fabric.devices.is_empty() {
             fabric.findings.push(no_devices(&settings.tag));
         }
-        Ok(Read { findings: fabric.findings.clone(), fabric, objects, calls: Vec::new(), last_change_id: self.last, touched })
+        let findings = fabric.findings.clone();
+        Ok((held, Read { findings, fabric, objects, calls: Vec::new(), last_change_id: last, touched }))
     }
 }
 

@@ -91,7 +91,7 @@ impl Reader {
     /// Reads one tree.
     pub fn read(&mut self, tree: &Tree) -> Facts {
         let mut facts = Facts::default();
-        tree.paths().with(|list| {
+        tree.paths().with(|mut list| {
             self.seen.resize(list.len().max(self.seen.len()), 0);
             for (id, leaf) in tree.iter() {
                 let Some(mark) = self.seen.get_mut(id.index()) else { continue };

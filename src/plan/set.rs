@@ -61,7 +61,7 @@ impl Builder<'_> {
             return *known;
         }
         let (observed, schema) = (self.input.observed, self.input.schema);
-        let has = observed.paths().with(|list| {
+        let has = observed.paths().with(|mut list| {
             observed.iter().any(|(id, _)| {
                 list.get(id.index()).is_some_and(|path| {
                     path.len() > entry.len() && path.starts_with(entry) && schema.find(path).is_some_and(|node| schema.node(node).config)

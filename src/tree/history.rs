@@ -6,7 +6,7 @@ use std::sync::Arc;
 use super::paths::PathId;
 
 /// Moves remembered. A reader that is further behind looks at the whole tree, which costs less than so many moves.
-const KEPT: usize = 1024;
+const KEPT: usize = 256;
 
 /// A point in the life of one tree: see [`super::Tree::mark`].
 #[derive(Clone, Debug)]
@@ -54,6 +54,11 @@ impl History {
         let behind = usize::try_from(self.version.checked_sub(mark.version)?).ok()?;
         let skip = self.moved.len().checked_sub(behind)?;
         Some(self.moved.range(skip..).copied())
+    }
+
+    /// Forgets what moved: marks set before are too long ago.
+    pub(super) fn forget(&mut self) {
+        self.moved = VecDeque::new();
     }
 
     pub(super) fn heap_bytes(&self) -> usize {

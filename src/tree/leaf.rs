@@ -22,7 +22,7 @@ pub struct Origin {
     pub request: Option<String>,
 }
 
-/// One leaf, 32 bytes.
+/// One leaf, 24 bytes.
 #[derive(Clone, Debug, PartialEq)]
 pub struct Leaf {
     /// What it holds.
@@ -78,8 +78,8 @@ mod tests {
     use proptest::prelude::*;
 
     #[test]
-    fn a_leaf_is_four_words() {
-        assert_eq!(size_of::<Leaf>(), 32);
+    fn a_leaf_is_three_words() {
+        assert_eq!(size_of::<Leaf>(), 24);
     }
 
     proptest! {

@@ -1,10 +1,15 @@
 //! Interned paths: one number for one path, in all trees of a fabric.
+//!
+//! Kept as what they have in common: a path is one more element below another path, and each element is there once. A leaf next
+//! to others takes some thirty bytes with all that finds it, where a [`Path`] of its own takes two hundred: a fabric of a
+//! thousand devices has some 300,000 of them that only one device says.
 
-use std::hash::{Hash as _, Hasher as _};
 use std::sync::{Arc, PoisonError, RwLock};
 
-use rustc_hash::{FxHashSet, FxHasher};
+use rustc_hash::FxHashSet;
 
+use super::places::{Places, hash};
+use super::reader::Reader;
 use crate::path::{Elem, Path};
 
 /// A path's number in a [`Paths`] table.
@@ -17,10 +22,14 @@ impl PathId {
         self.0 as usize
     }
 
-    /// The number of the path at `index` of the slice [`Paths::with`] shows.
+    /// The number of the path at `index` of what [`Paths::with`] shows.
     pub(crate) fn from_index(index: usize) -> Self {
-        Self(u32::try_from(index).unwrap_or(u32::MAX))
+        Self(number(index))
     }
+}
+
+fn number(index: usize) -> u32 {
+    u32::try_from(index).unwrap_or(u32::MAX)
 }
 
 /// The interned paths of one fabric. Only grows: 10 devices hold about 30,000 paths, one device some 3,000.
@@ -29,75 +38,122 @@ pub struct Paths {
     inner: RwLock<Interned>,
 }
 
+/// Above a root there is nobody.
+pub(super) const NOBODY: u32 = u32::MAX;
+
+/// An interned path, or one above such a path.
+#[derive(Clone, Copy, Debug)]
+pub(super) struct Node {
+    /// The path it is below; [`NOBODY`] for the root of an origin.
+    pub(super) above: u32,
+    /// Its last element; of a root, the origin.
+    pub(super) elem: u32,
+    /// Its number as an interned path, + 1; 0 when it has none.
+    path: u32,
+}
+
 #[derive(Debug, Default)]
-struct Interned {
-    paths: Vec<Arc<Path>>,
-    /// Where the paths are found: the number of a path + 1, at the place its hash says or after it; 0 is nobody. Four bytes a
-    /// place, because a fabric of a thousand devices has some 300,000 paths.
-    places: Vec<u32>,
+pub(super) struct Interned {
+    pub(super) nodes: Vec<Node>,
+    below: Places,
+    /// The node of each path, by the path's number.
+    pub(super) paths: Vec<u32>,
     /// One of each element there is: paths differ in few.
-    elems: FxHashSet<Elem>,
+    pub(super) elems: Vec<Elem>,
+    elem_places: Places,
+    pub(super) origins: Vec<Option<String>>,
+    origin_places: Places,
     patterns: FxHashSet<Arc<Path>>,
 }
 
-fn hash(path: &Path) -> u64 {
-    let mut hasher = FxHasher::default();
-    path.hash(&mut hasher);
-    hasher.finish()
-}
-
 impl Interned {
-    /// The places a path may be at, in order; there always is an empty one among them.
-    fn probe(&self, path: &Path) -> impl Iterator<Item = usize> + use<> {
-        let mask = self.places.len().saturating_sub(1);
-        // The high bits of this hash are the good ones.
-        #[allow(clippy::cast_possible_truncation)]
-        let first = (hash(path) >> 32) as usize;
-        (0..self.places.len()).map(move |step| first.wrapping_add(step) & mask)
+    fn find_below(&self, above: u32, elem: u32) -> Option<u32> {
+        self.below.find(hash(&(above, elem)), |at| self.nodes.get(at as usize).is_some_and(|node| (node.above, node.elem) == (above, elem)))
+    }
+
+    fn find_elem(&self, elem: &Elem) -> Option<u32> {
+        self.elem_places.find(hash(elem), |at| self.elems.get(at as usize) == Some(elem))
+    }
+
+    fn find_origin(&self, origin: Option<&String>) -> Option<u32> {
+        self.origin_places.find(hash(&origin), |at| self.origins.get(at as usize).is_some_and(|have| have.as_ref() == origin))
+    }
+
+    fn node(&self, path: &Path) -> Option<Node> {
+        let mut at = self.find_below(NOBODY, self.find_origin(path.origin.as_ref())?)?;
+        for elem in &path.elems {
+            at = self.find_below(at, self.find_elem(elem)?)?;
+        }
+        self.nodes.get(at as usize).copied()
     }
 
     fn find(&self, path: &Path) -> Option<PathId> {
-        for place in self.probe(path) {
-            let number = self.places.get(place)?.checked_sub(1)?;
-            if self.paths.get(number as usize).is_some_and(|have| **have == *path) {
-                return Some(PathId(number));
-            }
-        }
-        None
+        self.node(path)?.path.checked_sub(1).map(PathId)
     }
 
-    /// Adds a path that is not there.
-    fn add(&mut self, path: Arc<Path>) -> PathId {
-        let id = PathId(u32::try_from(self.paths.len()).unwrap_or(u32::MAX));
-        self.paths.push(path);
-        // At most three quarters full.
-        if self.paths.len() * 4 > self.places.len() * 3 {
-            self.places = vec![0; (self.places.len() * 2).max(64)];
-            (0..self.paths.len()).for_each(|index| self.place(PathId::from_index(index)));
-        } else {
-            self.place(id);
+    fn below(&mut self, above: u32, elem: u32) -> u32 {
+        if let Some(known) = self.find_below(above, elem) {
+            return known;
         }
+        let at = number(self.nodes.len());
+        self.nodes.push(Node { above, elem, path: 0 });
+        let nodes = &self.nodes;
+        self.below.add(at, |at| nodes.get(at as usize).map_or(0, |node| hash(&(node.above, node.elem))));
+        at
+    }
+
+    fn elem(&mut self, elem: &Elem) -> u32 {
+        if let Some(known) = self.find_elem(elem) {
+            return known;
+        }
+        let at = number(self.elems.len());
+        self.elems.push(elem.clone());
+        let elems = &self.elems;
+        self.elem_places.add(at, |at| elems.get(at as usize).map_or(0, hash));
+        at
+    }
+
+    fn root(&mut self, origin: Option<&String>) -> u32 {
+        let origin = self.find_origin(origin).unwrap_or_else(|| {
+            let at = number(self.origins.len());
+            self.origins.push(origin.cloned());
+            let origins = &self.origins;
+            self.origin_places.add(at, |at| origins.get(at as usize).map_or(0, |origin| hash(&origin.as_ref())));
+            at
+        });
+        self.below(NOBODY, origin)
+    }
+
+    fn intern(&mut self, path: &Path) -> PathId {
+        let mut at = self.root(path.origin.as_ref());
+        for elem in &path.elems {
+            let elem = self.elem(elem);
+            at = self.below(at, elem);
+        }
+        let id = PathId::from_index(self.paths.len());
+        match self.nodes.get_mut(at as usize) {
+            Some(Node { path: known, .. }) if *known > 0 => return PathId(*known - 1),
+            Some(node) => node.path = id.0.saturating_add(1),
+            None => {}
+        }
+        self.paths.push(at);
         id
-    }
-
-    fn place(&mut self, id: PathId) {
-        let Some(path) = self.paths.get(id.index()).cloned() else { return };
-        let free = self.probe(&path).find(|place| self.places.get(*place) == Some(&0));
-        if let Some(slot) = free.and_then(|place| self.places.get_mut(place)) {
-            *slot = id.0.saturating_add(1);
-        }
     }
 
     /// The same path of shared elements, as small as it gets.
     fn shared(&mut self, path: &Path) -> Path {
-        let elems = path.elems.iter().map(|elem| match self.elems.get(elem) {
-            Some(have) => have.clone(),
-            None => {
-                self.elems.insert(elem.clone());
-                elem.clone()
-            }
+        let elems = path.elems.iter().map(|elem| {
+            let at = self.elem(elem);
+            self.elems.get(at as usize).unwrap_or(elem).clone()
         });
         Path { elems: elems.collect(), origin: path.origin.clone() }
+    }
+
+    fn heap_bytes(&self) -> usize {
+        self.nodes.capacity() * size_of::<Node>()
+            + self.paths.capacity() * size_of::<u32>()
+            + self.elems.capacity() * size_of::<Elem>()
+            + [&self.below, &self.elem_places, &self.origin_places].map(Places::heap_bytes).iter().sum::<usize>()
     }
 }
 
@@ -112,12 +168,7 @@ impl Paths {
         if let Some(id) = self.find(path) {
             return id;
         }
-        let mut inner = self.inner.write().unwrap_or_else(PoisonError::into_inner);
-        if let Some(id) = inner.find(path) {
-            return id;
-        }
-        let path = Arc::new(inner.shared(path));
-        inner.add(path)
+        self.inner.write().unwrap_or_else(PoisonError::into_inner).intern(path)
     }
 
     /// The same pattern, one for all who have it: devices of one make are ours in the same places.
@@ -143,12 +194,12 @@ impl Paths {
 
     /// The path of a number that this table gave.
     pub fn get(&self, id: PathId) -> Arc<Path> {
-        self.inner.read().unwrap_or_else(PoisonError::into_inner).paths.get(id.index()).cloned().unwrap_or_default()
+        self.with(|mut list| list.get(id.index()).cloned()).map(Arc::new).unwrap_or_default()
     }
 
-    /// Many at once under one lock: `visit` gets each id's path.
-    pub fn with<R>(&self, visit: impl FnOnce(&[Arc<Path>]) -> R) -> R {
-        visit(&self.inner.read().unwrap_or_else(PoisonError::into_inner).paths)
+    /// Many at once under one lock: `visit` gets what says each id's path.
+    pub fn with<R>(&self, visit: impl FnOnce(Reader<'_>) -> R) -> R {
+        visit(Reader::new(&self.inner.read().unwrap_or_else(PoisonError::into_inner)))
     }
 
     /// How many paths.
@@ -160,14 +211,20 @@ impl Paths {
     pub fn is_empty(&self) -> bool {
         self.len() == 0
     }
+
+    /// Bytes of heap it takes, but for what the elements themselves hold, which patterns and whoever asked for a path share.
+    pub fn heap_bytes(&self) -> usize {
+        self.inner.read().unwrap_or_else(PoisonError::into_inner).heap_bytes()
+    }
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
+    use proptest::prelude::*;
 
     #[test]
-    fn paths_share_the_elements_they_have_in_common() {
+    fn paths_share_what_they_have_in_common() {
         let paths = Paths::new();
         for neighbor in 0..50 {
             for leaf in ["session-state", "peer-as", "local-as"] {
@@ -175,13 +232,62 @@ mod tests {
             }
         }
         assert_eq!(paths.len(), 150);
-        for (index, path) in paths.with(<[_]>::to_vec).iter().enumerate() {
-            assert_eq!(paths.find(path), Some(PathId::from_index(index)));
-            assert_eq!(paths.intern(path), PathId::from_index(index));
+        for index in 0..150 {
+            let id = PathId::from_index(index);
+            assert_eq!(paths.find(&paths.get(id)), Some(id));
+            assert_eq!(paths.intern(&paths.get(id)), id);
         }
         assert_eq!(paths.find(&Path::root()), None);
+        assert_eq!(paths.find(&Path::parse("/bgp/neighbors").unwrap()), None, "above others, but not one of them");
         assert_eq!(Paths::new().find(&Path::root()), None);
         let inner = paths.inner.read().unwrap();
         assert_eq!(inner.elems.len(), 50 + 6, "the neighbors, and bgp, neighbors, state and the three leaves");
+        assert_eq!(inner.nodes.len(), 3 + 50 + 50 + 150, "the root, bgp, neighbors; each neighbor, its state, its leaves");
+    }
+
+    /// What a thousand devices have of their own is some 220 paths each: ports, sessions, command lines.
+    #[test]
+    fn a_path_takes_a_few_words() {
+        let paths = Paths::new();
+        for entry in 0..10_000 {
+            let entry = Path::parse(&format!("/network-instances/network-instance[name=default]/protocols/protocol[identifier=BGP][name=BGP]/bgp/neighbors/neighbor[neighbor-address={entry}]")).unwrap();
+            for leaf in ["peer-as", "peer-group", "description", "enabled"] {
+                paths.intern(&entry.clone().child("config").child(leaf));
+            }
+        }
+        let each = paths.heap_bytes() / paths.len();
+        assert!(each <= 48, "{each} bytes a path");
+    }
+
+    fn any_path() -> impl Strategy<Value = Path> {
+        let elem = ("[ab]", proptest::option::of("[xy]")).prop_map(|(name, key)| Elem::keyed(name, key.map(|value| ("k", value))));
+        (proptest::option::weighted(0.2, "(cli|a)"), proptest::collection::vec(elem, 0..5))
+            .prop_map(|(origin, elems)| Path { origin, elems })
+    }
+
+    proptest! {
+        /// Whatever is interned in whatever order: as many numbers as paths, given in order, and each reads back as its path.
+        #[test]
+        fn a_number_is_a_path(said in proptest::collection::vec(any_path(), 0..60), order in proptest::collection::vec(any::<prop::sample::Index>(), 0..60)) {
+            let paths = Paths::new();
+            let mut met: Vec<Path> = Vec::new();
+            for path in &said {
+                let known = met.iter().position(|have| have == path);
+                prop_assert_eq!(paths.find(path).map(PathId::index), known);
+                prop_assert_eq!(paths.intern(path).index(), known.unwrap_or(met.len()));
+                if known.is_none() {
+                    met.push(path.clone());
+                }
+            }
+            prop_assert_eq!(paths.len(), met.len());
+            paths.with(|mut list| {
+                for index in order.iter().filter(|_| !met.is_empty()).map(|index| index.index(met.len())) {
+                    prop_assert_eq!(list.get(index), Some(&met[index]));
+                    prop_assert_eq!(list.name(index), Some(met[index].name()));
+                }
+                prop_assert_eq!(list.get(met.len()), None);
+                Ok(())
+            })?;
+        }
     }
 }

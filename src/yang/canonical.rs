@@ -14,7 +14,7 @@ use super::node::{NodeId, NodeKind};
 use super::schema::{Schema, split_module};
 use super::table::{Base, Ranges, TypeId};
 use crate::path::Path;
-use crate::value::Value;
+use crate::value::{Decimal, Value};
 
 /// A value its leaf cannot hold.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
@@ -67,11 +67,11 @@ impl Schema {
         }
     }
 
-    fn canonical_items(&self, type_id: TypeId, items: std::sync::Arc<[Value]>) -> Result<Value, Value> {
+    fn canonical_items(&self, type_id: TypeId, items: std::sync::Arc<Box<[Value]>>) -> Result<Value, Value> {
         if items.iter().all(|item| self.is_canonical(type_id, item)) {
             return Ok(Value::List(items));
         }
-        items.iter().map(|item| self.coerce(type_id, item.clone())).collect::<Result<_, _>>().map(Value::List)
+        items.iter().map(|item| self.coerce(type_id, item.clone())).collect::<Result<Vec<_>, _>>().map(Value::list)
     }
 
     /// A quick yes for what most leaf-lists hold; a no means "look closer".
@@ -100,7 +100,7 @@ impl Schema {
                 _ => Err(value),
             },
             Base::Decimal { digits, .. } => match decimal(&value, *digits) {
-                Some((digits, precision)) => Ok(Value::Decimal { digits, precision }),
+                Some((digits, precision)) => Ok(Value::Decimal(Decimal::new(digits, precision))),
                 None => Err(value),
             },
             Base::Bool => match &value {
@@ -132,7 +132,7 @@ impl Schema {
             },
             Base::Str { .. } | Base::Instance => match &value {
                 Value::Str(_) => Ok(value),
-                Value::Bool(_) | Value::Int(_) | Value::Uint(_) | Value::Double(_) | Value::Decimal { .. } => {
+                Value::Bool(_) | Value::Int(_) | Value::Uint(_) | Value::Double(_) | Value::Decimal(_) => {
                     Ok(Value::Str(value.to_string().into()))
                 }
                 _ => Err(value),
@@ -175,9 +175,8 @@ impl Schema {
     /// first that takes it at all. Inner unions count as their members.
     pub(super) fn member(&self, members: &[TypeId], value: &Value) -> Option<TypeId> {
         let plain = |base: &Base| !is_text(base) && !matches!(base, Base::Binary { .. });
-        let whole = || {
-            matches!(value, Value::Decimal { .. } | Value::Double(_)).then(|| whole(value).and_then(|n| i64::try_from(n).ok())).flatten()
-        };
+        let whole =
+            || matches!(value, Value::Decimal(_) | Value::Double(_)).then(|| whole(value).and_then(|n| i64::try_from(n).ok())).flatten();
         self.first_member(members, &|base| plain(base) && self.takes(base, value, true))
             .or_else(|| {
                 whole().and_then(|number| self.first_member(members, &|base| plain(base) && self.takes(base, &Value::Int(number), true)))
@@ -198,7 +197,7 @@ impl Schema {
     fn takes(&self, base: &Base, value: &Value, ranges_count: bool) -> bool {
         let within = |ranges: &Ranges, number: i128| !ranges_count || inside(ranges, number);
         match (base, value) {
-            (Base::Int { .. }, Value::Decimal { .. } | Value::Double(_)) if ranges_count => false,
+            (Base::Int { .. }, Value::Decimal(_) | Value::Double(_)) if ranges_count => false,
             (Base::Int { bits, signed, ranges }, _) => {
                 whole(value).is_some_and(|number| fits(number, *bits, *signed) && within(ranges, number))
             }
@@ -271,7 +270,8 @@ fn whole(value: &Value) -> Option<i128> {
         Value::Str(text) => {
             text.bytes().next().filter(|byte| byte.is_ascii_digit() || matches!(byte, b'-' | b'+')).and_then(|_| text.parse().ok())
         }
-        Value::Decimal { digits, precision } => {
+        Value::Decimal(decimal) => {
+            let (digits, precision) = (&decimal.digits(), &decimal.precision());
             let unit = 10i64.checked_pow((*precision).into())?;
             (digits % unit == 0).then_some((digits / unit).into())
         }
@@ -300,15 +300,15 @@ fn integer(number: i128, signed: bool) -> Value {
 /// number or has more than `most` digits behind the point.
 fn decimal(value: &Value, most: u8) -> Option<(i64, u8)> {
     let (mut digits, mut precision) = match value {
-        Value::Decimal { digits, precision } => (*digits, *precision),
+        Value::Decimal(decimal) => (decimal.digits(), decimal.precision()),
         Value::Uint(number) => (i64::try_from(*number).ok()?, 0),
         Value::Int(number) => (*number, 0),
         Value::Str(text) => match Value::decimal(text)? {
-            Value::Decimal { digits, precision } => (digits, precision),
+            Value::Decimal(decimal) => (decimal.digits(), decimal.precision()),
             _ => return None,
         },
         Value::Double(number) if number.is_finite() => match Value::decimal(&format!("{number:.*}", usize::from(most)))? {
-            Value::Decimal { digits, precision } => (digits, precision),
+            Value::Decimal(decimal) => (decimal.digits(), decimal.precision()),
             _ => return None,
         },
         _ => return None,
@@ -333,7 +333,7 @@ fn binary(is_float: bool, value: Value) -> Result<Value, Value> {
         Value::Bytes(bytes) if is_float => float(bytes).ok_or(value),
         Value::Str(text) => match STANDARD.decode(text.as_bytes()) {
             Ok(bytes) if is_float => float(&bytes).or_else(|| text.parse().ok().map(Value::Double)).ok_or(value),
-            Ok(bytes) => Ok(Value::Bytes(bytes.into())),
+            Ok(bytes) => Ok(Value::bytes(bytes)),
             Err(_) if is_float => text.parse().map(Value::Double).map_err(|_| value),
             Err(_) => Err(value),
         },
@@ -342,7 +342,7 @@ fn binary(is_float: bool, value: Value) -> Result<Value, Value> {
             let narrow = f64::from(*number as f32);
             Ok(if narrow.to_bits() == number.to_bits() { value } else { Value::Double(narrow) })
         }
-        Value::Uint(_) | Value::Int(_) | Value::Decimal { .. } if is_float => {
+        Value::Uint(_) | Value::Int(_) | Value::Decimal(_) if is_float => {
             value.as_f64().map_or(Err(value), |number| binary(true, Value::Double(number)))
         }
         Value::Bytes(_) => Ok(value),

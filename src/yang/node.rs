@@ -268,7 +268,7 @@ pub(super) fn describe(schema: &Schema, id: TypeId) -> String {
 
 fn describe_ranges(text: &mut String, ranges: &Ranges, digits: u8) {
     let number = |value: i128| match i64::try_from(value) {
-        Ok(value) if digits > 0 => crate::value::Value::Decimal { digits: value, precision: digits }.to_string(),
+        Ok(value) if digits > 0 => crate::value::Decimal::new(value, digits).to_string(),
         _ => value.to_string(),
     };
     for (index, (low, high)) in ranges.iter().enumerate() {

@@ -392,7 +392,8 @@ fn bounds(text: Option<&str>, base: Ranges, natural: &[(i128, i128)], digits: u8
         "min" => Ok(lowest),
         "max" => Ok(highest),
         text if digits > 0 => match Value::decimal(text) {
-            Some(Value::Decimal { digits: number, precision }) if precision <= digits => {
+            Some(Value::Decimal(decimal)) if decimal.precision() <= digits => {
+                let (number, precision) = (decimal.digits(), decimal.precision());
                 Ok(i128::from(number) * 10i128.pow(u32::from(digits - precision)))
             }
             _ => Err(format!("`{text}` is no bound")),

@@ -162,7 +162,8 @@ impl Schema {
             }
             Base::Decimal { digits, ranges } => {
                 let Json::String(text) = json else { return Err(wrong("is written as a string")) };
-                let Some(Value::Decimal { digits: number, precision }) = Value::decimal(text.trim_ascii()) else { return Err(not_one()) };
+                let Some(Value::Decimal(decimal)) = Value::decimal(text.trim_ascii()) else { return Err(not_one()) };
+                let (number, precision) = (decimal.digits(), decimal.precision());
                 match scaled(shortened(number, precision), *digits) {
                     Some(number) if i64::try_from(number).is_ok() && inside(ranges, number) => Ok(()),
                     _ => Err((IssueKind::OutOfRange, format!("{text} is outside {}", describe(self, type_id)))),

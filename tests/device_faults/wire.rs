@@ -113,7 +113,7 @@ async fn a_thousand_reconnects_leave_nothing_behind() {
     let mut counters = Counters::default();
     for round in 0..=1000 {
         loop {
-            match events.recv().await.expect("the session lives") {
+            match *events.recv().await.expect("the session lives") {
                 SessionEvent::SyncStart => tree.begin_sweep(),
                 SessionEvent::Batch(batch) => _ = batch.apply(&mut tree),
                 SessionEvent::SyncDone(done) => _ = tree.sweep(|path| done.sweeps(path)),
@@ -140,7 +140,7 @@ async fn a_thousand_reconnects_leave_nothing_behind() {
         }
     }
     while counters.connects < 1001 {
-        if let SessionEvent::Counters(new) = events.recv().await.expect("the session lives") {
+        if let SessionEvent::Counters(new) = *events.recv().await.expect("the session lives") {
             counters = new;
         }
     }

@@ -20,6 +20,13 @@ use crate::tree::{Paths, Tree};
 use crate::value::Value;
 use tonic::Status;
 
+/// A channel holds room for thirty-two messages of its kind, used or not; a fabric of a thousand devices has three thousand.
+#[test]
+fn what_channels_carry_is_small() {
+    assert!(size_of::<Control>() <= 16);
+    assert!(size_of::<SessionEvent>() > 64, "which is why sessions tell it in a box");
+}
+
 /// Patience for tests: the same, a hundred times shorter.
 fn hasty() -> Limits {
     Limits {
@@ -58,7 +65,7 @@ const ALL: [&str; 3] = ["/interfaces", "/system", "/lldp"];
 /// A receiver that keeps the mirror as the engine does.
 struct Mirror {
     tree: Tree,
-    events: mpsc::Receiver<SessionEvent>,
+    events: mpsc::Receiver<Box<SessionEvent>>,
     control: mpsc::Sender<Control>,
     task: JoinHandle<()>,
     state: Option<State>,
@@ -124,7 +131,7 @@ impl Mirror {
         let all = async {
             while !so(self) {
                 match self.events.recv().await {
-                    Some(event) => self.take(event),
+                    Some(event) => self.take(*event),
                     None => panic!("the session ended before: {what}"),
                 }
             }
@@ -306,9 +313,9 @@ async fn paths_come_and_go() {
     let mut mirror = Mirror::start(&server, on_change(&["/system"]));
     mirror.live().await;
     assert_eq!(mirror.tree.len(), 1);
-    mirror.control.send(Control::Add(Subscription::on_change(path("/lldp")))).await.unwrap();
+    mirror.control.send(Control::Add(Box::new(Subscription::on_change(path("/lldp"))))).await.unwrap();
     mirror.until("lldp", |mirror| mirror.tree.len() == 2 && mirror.state == Some(State::Live)).await;
-    mirror.control.send(Control::Remove(path("/system"))).await.unwrap();
+    mirror.control.send(Control::Remove(Box::new(path("/system")))).await.unwrap();
     mirror
         .until("subscribed to lldp alone", |_| server.subscribes().last().is_some_and(|last| last.len() == 1 && last[0].0 == "/lldp"))
         .await;

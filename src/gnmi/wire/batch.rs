@@ -170,7 +170,7 @@ impl Batch {
 fn delete(tree: &mut Tree, patterns: &[Arc<Path>], keep: &FxHashSet<PathId>, removed: &mut Vec<PathId>) {
     // Most deletes name a subtree that is gone already; looking costs less than writing.
     let paths = Arc::clone(tree.paths());
-    let gone: FxHashSet<PathId> = paths.with(|list| {
+    let gone: FxHashSet<PathId> = paths.with(|mut list| {
         tree.iter()
             .map(|(id, _)| id)
             .filter(|id| !keep.contains(id))

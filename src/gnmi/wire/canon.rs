@@ -79,7 +79,7 @@ impl Kinds {
             Value::Bool(_) => Self::BOOL,
             Value::Int(_) => Self::INT,
             Value::Uint(_) => Self::UINT,
-            Value::Decimal { .. } => Self::DECIMAL,
+            Value::Decimal(_) => Self::DECIMAL,
             Value::Double(_) => Self::DOUBLE,
             Value::Bytes(_) => Self::BYTES,
             Value::List(_) => Self::LIST,

@@ -6,14 +6,13 @@
 //! order, float and decimal where the model says decimal64, JSON in typed streams.
 
 use std::fmt;
-use std::sync::Arc;
 
 use bytes::Bytes;
 use serde_json::Value as Json;
 
 use super::proto::{self, typed_value};
 use crate::path::{Elem, ORIGIN_CLI, Path};
-use crate::value::Value;
+use crate::value::{Decimal, Value};
 
 /// The default origin spelled out; a path carries `None` for it.
 pub const ORIGIN_OPENCONFIG: &str = "openconfig";
@@ -136,12 +135,12 @@ pub fn value(message: &proto::TypedValue) -> Result<Value, ValueError> {
         typed_value::Value::IntVal(number) => Ok(Value::Int(*number)),
         typed_value::Value::UintVal(number) => Ok(Value::Uint(*number)),
         typed_value::Value::BoolVal(value) => Ok(Value::Bool(*value)),
-        typed_value::Value::BytesVal(bytes) | typed_value::Value::ProtoBytes(bytes) => Ok(Value::Bytes(Arc::from(bytes.as_ref()))),
+        typed_value::Value::BytesVal(bytes) | typed_value::Value::ProtoBytes(bytes) => Ok(Value::bytes(bytes.as_ref())),
         typed_value::Value::FloatVal(number) => Ok(float(*number)),
         typed_value::Value::DoubleVal(number) => Ok(Value::Double(*number)),
         typed_value::Value::DecimalVal(decimal) => decimal_value(decimal.digits, decimal.precision),
         typed_value::Value::LeaflistVal(list) => list.element.iter().map(value).collect::<Result<Vec<_>, _>>().map(Value::list),
-        typed_value::Value::AnyVal(any) => Ok(Value::Bytes(Arc::from(any.value.as_slice()))),
+        typed_value::Value::AnyVal(any) => Ok(Value::bytes(any.value.as_slice())),
         typed_value::Value::JsonVal(bytes) | typed_value::Value::JsonIetfVal(bytes) => json(bytes),
     }
 }
@@ -154,7 +153,7 @@ pub fn float(number: f32) -> Value {
 /// A decimal64 of the wire.
 pub fn decimal_value(digits: i64, precision: u32) -> Result<Value, ValueError> {
     let fits = u8::try_from(precision).ok().filter(|precision| *precision <= 18);
-    fits.map(|precision| Value::Decimal { digits, precision }).ok_or(ValueError::Precision(precision))
+    fits.map(|precision| Value::Decimal(Decimal::new(digits, precision))).ok_or(ValueError::Precision(precision))
 }
 
 /// JSON bytes as a value.
@@ -177,7 +176,7 @@ fn old_value(old: &proto::Value) -> Result<Value, ValueError> {
     match proto::Encoding::try_from(old.r#type) {
         Ok(proto::Encoding::Json | proto::Encoding::JsonIetf) => json(&old.value),
         Ok(proto::Encoding::Ascii) => std::str::from_utf8(&old.value).map(Value::str).map_err(|_| ValueError::Utf8),
-        Ok(proto::Encoding::Bytes | proto::Encoding::Proto) => Ok(Value::Bytes(Arc::from(old.value.as_slice()))),
+        Ok(proto::Encoding::Bytes | proto::Encoding::Proto) => Ok(Value::bytes(old.value.as_slice())),
         Err(_) => Err(ValueError::Encoding(old.r#type)),
     }
 }
@@ -192,8 +191,8 @@ pub fn value_message(value: &Value) -> proto::TypedValue {
         Value::Int(number) => typed_value::Value::IntVal(*number),
         Value::Uint(number) => typed_value::Value::UintVal(*number),
         Value::Double(number) => typed_value::Value::DoubleVal(*number),
-        Value::Decimal { digits, precision } => {
-            typed_value::Value::DecimalVal(proto::Decimal64 { digits: *digits, precision: u32::from(*precision) })
+        Value::Decimal(decimal) => {
+            typed_value::Value::DecimalVal(proto::Decimal64 { digits: decimal.digits(), precision: u32::from(decimal.precision()) })
         }
         Value::Bytes(bytes) => typed_value::Value::BytesVal(Bytes::copy_from_slice(bytes)),
         Value::List(items) => typed_value::Value::LeaflistVal(proto::ScalarArray { element: items.iter().map(value_message).collect() }),
@@ -306,10 +305,10 @@ mod tests {
         #[allow(deprecated)]
         let rows = vec![
             (V::FloatVal(0.1), Ok(Value::Double(0.1))),
-            (V::DecimalVal(proto::Decimal64 { digits: -15, precision: 1 }), Ok(Value::Decimal { digits: -15, precision: 1 })),
+            (V::DecimalVal(proto::Decimal64 { digits: -15, precision: 1 }), Ok(Value::Decimal(Decimal::new(-15, 1)))),
             (V::DecimalVal(proto::Decimal64 { digits: 1, precision: 300 }), Err(ValueError::Precision(300))),
-            (V::ProtoBytes(Bytes::from_static(b"\xff")), Ok(Value::Bytes(Arc::from(&b"\xff"[..])))),
-            (V::AnyVal(prost_types::Any { type_url: "x".into(), value: vec![1] }), Ok(Value::Bytes(Arc::from(&[1u8][..])))),
+            (V::ProtoBytes(Bytes::from_static(b"\xff")), Ok(Value::bytes(&b"\xff"[..]))),
+            (V::AnyVal(prost_types::Any { type_url: "x".into(), value: vec![1] }), Ok(Value::bytes([1u8]))),
             (V::JsonIetfVal(Bytes::from_static(b"\"12\"")), Ok(Value::str("12"))),
             (V::JsonVal(Bytes::from_static(b"[1,2]")), Ok(Value::list([Value::Uint(1), Value::Uint(2)]))),
             (V::AsciiVal("x".into()), Ok(Value::str("x"))),
@@ -349,8 +348,8 @@ mod tests {
             any::<i64>().prop_map(Value::Int),
             any::<u64>().prop_map(Value::Uint),
             any::<f64>().prop_map(Value::Double),
-            (any::<i64>(), 0u8..=18).prop_map(|(digits, precision)| Value::Decimal { digits, precision }),
-            proptest::collection::vec(any::<u8>(), 0..5).prop_map(|bytes| Value::Bytes(Arc::from(bytes))),
+            (any::<i64>(), 0u8..=18).prop_map(|(digits, precision)| Value::Decimal(Decimal::new(digits, precision))),
+            proptest::collection::vec(any::<u8>(), 0..5).prop_map(Value::bytes),
             Just(Value::Empty),
         ];
         prop_oneof![scalar.clone(), proptest::collection::vec(scalar, 0..4).prop_map(Value::list)]

@@ -2,8 +2,6 @@
 //!
 //! Only the usual form is read; anything else is `None`, and prost's affair.
 
-use std::sync::Arc;
-
 use prost::Message as _;
 
 use super::convert::{self, ValueError};
@@ -153,7 +151,7 @@ fn typed(bytes: &[u8]) -> Option<Raw<'_>> {
         #[allow(clippy::cast_possible_wrap)] // as prost reads an int64
         (2, Field::Varint(number)) => Value::Int(number as i64),
         (4, Field::Varint(value)) => Value::Bool(value != 0),
-        (5 | 13, Field::Bytes(data)) => Value::Bytes(Arc::from(data)),
+        (5 | 13, Field::Bytes(data)) => Value::bytes(data),
         (6, Field::Fixed32(bits)) => convert::float(f32::from_bits(bits)),
         (14, Field::Fixed64(bits)) => Value::Double(f64::from_bits(bits)),
         (10 | 11, Field::Bytes(json)) => return Some(Raw::Json(json)),

@@ -17,9 +17,12 @@ use super::canon::Prepared;
 use crate::path::Path;
 use crate::tree::PathId;
 
-/// Bytes of spellings remembered before the memory of them starts anew: some 300,000 paths, when a fabric of ten devices has
+/// Bytes of spellings remembered before the memory of them starts anew: some 80,000 paths, when a fabric of ten devices has
 /// 30,000. A device that makes up paths costs speed then, and not memory.
-const BYTES_KEPT: usize = 40 * 1024 * 1024;
+const BYTES_KEPT: usize = 16 * 1024 * 1024;
+
+/// So many rows are looked through one by one: most prefixes are entries that only one device has, and few of their leaves move.
+const FEW: usize = 8;
 
 /// What is known of a path once its spelling is.
 #[derive(Clone, Copy, Debug, PartialEq)]
@@ -37,7 +40,8 @@ pub(super) struct Guess {
 }
 
 pub(super) struct Spellings {
-    prefixes: FxHashMap<Box<[u8]>, usize>,
+    /// Hash of a prefix → its place in `below`. Of two with one hash only the first is remembered.
+    prefixes: FxHashMap<u64, u32>,
     below: Vec<Below>,
     /// Memory taken, about.
     bytes: usize,
@@ -51,7 +55,7 @@ pub(super) struct Below {
     /// All spellings one behind the other, in the order they were met.
     bytes: Vec<u8>,
     rows: Vec<Row>,
-    /// Hash of a spelling → its row. Of two with one hash only the first is remembered.
+    /// Hash of a spelling → its row, once there are more than [`FEW`]. Of two with one hash only the first is remembered.
     index: FxHashMap<u64, u32>,
 }
 
@@ -79,9 +83,10 @@ impl Spellings {
         if let Some(below) = self.below.get(guess.prefix).filter(|below| *below.spelled == *prefix) {
             return Some(below);
         }
-        let index = *self.prefixes.get(prefix)?;
+        let index = *self.prefixes.get(&hash(prefix))? as usize;
+        let below = self.below.get(index).filter(|below| *below.spelled == *prefix)?;
         *guess = Guess { prefix: index, last: u32::MAX, rows: [0; 2] };
-        self.below.get(index)
+        Some(below)
     }
 
     /// Remembers a spelling of a prefix, and of a path below it.
@@ -89,7 +94,8 @@ impl Spellings {
         if self.bytes >= self.most {
             *self = Self::at_most(self.most);
         }
-        let index = self.prefixes.get(prefix).copied().unwrap_or_else(|| {
+        let Ok(next) = u32::try_from(self.below.len()) else { return };
+        let index = *self.prefixes.entry(hash(prefix)).or_insert_with(|| {
             self.below.push(Below {
                 spelled: prefix.into(),
                 prefix: Arc::clone(path),
@@ -97,11 +103,12 @@ impl Spellings {
                 rows: Vec::new(),
                 index: FxHashMap::default(),
             });
-            self.prefixes.insert(prefix.into(), self.below.len() - 1);
-            self.bytes += 2 * prefix.len() + size_of::<Below>();
-            self.below.len() - 1
+            // A hash map holds its rows at a load of a half to seven eighths.
+            self.bytes += prefix.len() + size_of::<Below>() + 2 * size_of::<(u64, u32)>();
+            next
         });
-        if let (Some((spelling, known)), Some(rows)) = (below, self.below.get_mut(index)) {
+        let rows = self.below.get_mut(index as usize).filter(|rows| *rows.spelled == *prefix);
+        if let (Some((spelling, known)), Some(rows)) = (below, rows) {
             self.bytes += rows.learn(spelling, known);
         }
     }
@@ -115,7 +122,7 @@ impl Below {
         let (index, row) = match guessed {
             Some(found) => found,
             None => {
-                let index = *self.index.get(&hash(spelling))?;
+                let index = self.lookup(spelling)?;
                 let row = self.row(index).filter(|(_, have)| *have == spelling)?.0;
                 // What came before leads here next time.
                 if let Some(before) = self.rows.get(guess.last as usize) {
@@ -141,15 +148,28 @@ impl Below {
     fn learn(&mut self, spelling: &[u8], known: Known) -> usize {
         let Ok(index) = u32::try_from(self.rows.len()) else { return 0 };
         let Ok(end) = u32::try_from(self.bytes.len() + spelling.len()) else { return 0 };
-        let hash = hash(spelling);
-        if self.index.contains_key(&hash) {
+        if self.lookup(spelling).is_some() {
             return 0;
         }
-        self.index.insert(hash, index);
         self.bytes.extend_from_slice(spelling);
         self.rows.push(Row { end, next: [index + 1, index + 1].map(AtomicU32::new), known });
-        // A hash map holds its rows at a load of a half to seven eighths.
+        if self.rows.len() > FEW {
+            for index in if self.index.is_empty() { 0 } else { index }..=index {
+                let Some((_, spelling)) = self.row(index) else { continue };
+                let hash = hash(spelling);
+                self.index.entry(hash).or_insert(index);
+            }
+        }
         spelling.len() + size_of::<Row>() + 2 * size_of::<(u64, u32)>()
+    }
+
+    /// The row that may be that of a spelling.
+    #[inline]
+    fn lookup(&self, spelling: &[u8]) -> Option<u32> {
+        if self.rows.len() <= FEW {
+            return (0..).zip(&self.rows).map(|(index, _)| index).find(|index| self.row(*index).is_some_and(|(_, have)| have == spelling));
+        }
+        self.index.get(&hash(spelling)).copied()
     }
 }
 

@@ -1,7 +1,5 @@
 //! Protobuf ↔ path and value, the simulator's own: a test partner must not share a decoding mistake with the client.
 
-use std::sync::Arc;
-
 use serde_json::Value as Json;
 use tonic::Code;
 
@@ -10,7 +8,7 @@ use super::refusal::Refusal;
 use crate::gnmi::wire::proto;
 use crate::gnmi::wire::proto::typed_value::Value as Typed;
 use crate::path::{Elem, Path};
-use crate::value::Value;
+use crate::value::{Decimal, Value};
 
 /// What one Update of a Set carries.
 #[derive(Clone, Debug, PartialEq)]
@@ -100,12 +98,10 @@ fn scalar_in(value: &Typed) -> Result<Value, Refusal> {
         Typed::IntVal(number) => Value::Int(*number),
         Typed::UintVal(number) => Value::Uint(*number),
         Typed::BoolVal(value) => Value::Bool(*value),
-        Typed::BytesVal(bytes) => Value::Bytes(Arc::from(bytes.as_ref())),
+        Typed::BytesVal(bytes) => Value::bytes(bytes.as_ref()),
         Typed::FloatVal(number) => Value::Double(f64::from(*number)),
         Typed::DoubleVal(number) => Value::Double(*number),
-        Typed::DecimalVal(number) => {
-            Value::Decimal { digits: number.digits, precision: u8::try_from(number.precision).unwrap_or(u8::MAX).min(18) }
-        }
+        Typed::DecimalVal(number) => Value::Decimal(Decimal::new(number.digits, u8::try_from(number.precision).unwrap_or(u8::MAX).min(18))),
         Typed::LeaflistVal(items) => {
             let items: Result<Vec<_>, _> = items.element.iter().filter_map(|item| item.value.as_ref()).map(scalar_in).collect();
             Value::list(items?)
@@ -130,7 +126,9 @@ pub fn scalar_out(nodes: &Nodes, path: &Path, value: &Value) -> proto::TypedValu
         Value::Uint(number) => Typed::UintVal(*number),
         #[allow(clippy::cast_possible_truncation)]
         Value::Double(number) => Typed::FloatVal(*number as f32),
-        Value::Decimal { digits, precision } => Typed::DecimalVal(proto::Decimal64 { digits: *digits, precision: u32::from(*precision) }),
+        Value::Decimal(decimal) => {
+            Typed::DecimalVal(proto::Decimal64 { digits: decimal.digits(), precision: u32::from(decimal.precision()) })
+        }
         Value::Bytes(bytes) => Typed::BytesVal(bytes.to_vec().into()),
         Value::Json(json) => Typed::JsonIetfVal(json.to_string().into_bytes().into()),
         Value::Empty => Typed::JsonIetfVal(b"[null]".to_vec().into()),

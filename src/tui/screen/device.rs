@@ -256,7 +256,7 @@ pub fn rebuild(model: &mut Model) {
 fn groups(state: &mut State, device: &DeviceView) {
     if state.totals.as_ref().is_none_or(|(tree, _)| !Arc::ptr_eq(tree, &device.desired)) {
         let mut totals: std::collections::BTreeMap<Construct, usize> = std::collections::BTreeMap::new();
-        device.desired.paths().with(|paths| {
+        device.desired.paths().with(|mut paths| {
             for (id, _) in device.desired.iter() {
                 if let Some(path) = paths.get(id.index()) {
                     *totals.entry(Construct::of(path)).or_default() += 1;

@@ -117,7 +117,7 @@ fn entries(trees: [&Tree; 2], above: &Path, name: &str) -> Vec<Elem> {
     let depth = above.len();
     let mut found: HashSet<Elem> = HashSet::new();
     for tree in trees {
-        tree.paths().with(|paths| {
+        tree.paths().with(|mut paths| {
             for (id, _) in tree.iter() {
                 let Some(path) = paths.get(id.index()) else { continue };
                 if let Some(elem) = path.elems.get(depth).filter(|elem| elem.name == name && !elem.keys.is_empty())

@@ -92,9 +92,9 @@ impl State {
 /// Leaves grouped by a key, each under its schema tail.
 fn gather(tree: &Tree, key_of: impl Fn(&Path) -> Option<(String, String)>) -> BTreeMap<String, BTreeMap<String, Value>> {
     let mut out: BTreeMap<String, BTreeMap<String, Value>> = BTreeMap::new();
-    tree.paths().with(|paths| {
+    tree.paths().with(|mut paths| {
         for (id, leaf) in tree.iter() {
-            if let Some((key, tail)) = paths.get(id.index()).and_then(|path| key_of(path)) {
+            if let Some((key, tail)) = paths.get(id.index()).and_then(&key_of) {
                 out.entry(key).or_default().insert(tail, leaf.value.clone());
             }
         }
@@ -233,13 +233,14 @@ fn mlag(device: &DeviceView) -> Vec<LiveRow> {
         plain("pair", device.pair.as_ref().map(ToString::to_string)),
         plain("shared VTEP", device.vtep.clone()),
     ];
-    rows.extend(device.observed.paths().with(|paths| {
+    rows.extend(device.observed.paths().with(|mut paths| {
         device
             .observed
             .iter()
-            .filter_map(|(id, leaf)| Some((paths.get(id.index())?, leaf)))
-            .filter(|(path, _)| path.elems.iter().any(|elem| elem.name == "mlag") || path.name() == "mlag")
-            .map(|(path, leaf)| LiveRow { name: path.to_string(), cells: vec![path.to_string(), leaf.value.to_string()] })
+            .filter_map(|(id, leaf)| {
+                let path = paths.get(id.index()).filter(|path| path.elems.iter().any(|elem| elem.name == "mlag"))?;
+                Some(LiveRow { name: path.to_string(), cells: vec![path.to_string(), leaf.value.to_string()] })
+            })
             .collect::<Vec<_>>()
     }));
     rows
