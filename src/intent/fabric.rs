@@ -285,8 +285,12 @@ impl Fabric {
     /// The VRF of a session: that of its own address; `Some(None)` is the default one. `None` when that address is on no
     /// interface of the device, or its VRF was not read: then nobody knows.
     pub fn vrf_of_session(&self, session: &Session) -> Option<Option<&Vrf>> {
-        let address = self.address(session.local_address?)?;
-        let interface = self.interface(address.interface).filter(|interface| interface.device == session.device)?;
+        let here = |address: &Address| self.interface(address.interface).filter(|interface| interface.device == session.device);
+        let id = session.local_address?;
+        let known = self.address(id).and_then(|address| Some((address, here(address)?)));
+        // An FHRP group's address is on several interfaces.
+        let elsewhere = || self.addresses.iter().filter(|address| address.id == id).find_map(|address| Some((address, here(address)?)));
+        let (address, interface) = known.or_else(elsewhere)?;
         match interface.vrf.or(address.vrf) {
             None => Some(None),
             Some(id) => self.vrf(id).map(Some),

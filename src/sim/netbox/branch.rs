@@ -45,6 +45,20 @@ pub enum Work {
     Revert,
 }
 
+/// Somebody asks for a job.
+pub struct Asked<'a> {
+    /// What to do.
+    pub work: Work,
+    /// With which branch.
+    pub branch: u64,
+    /// `commit`, `acknowledge_conflicts`.
+    pub body: &'a Value,
+    /// Who asks.
+    pub user: &'a str,
+    /// When, in microseconds.
+    pub now: i64,
+}
+
 /// Why a job is not begun.
 pub enum Refused {
     /// The text of a 400.
@@ -161,7 +175,8 @@ impl Branches {
     }
 
     /// Asks for a job; it is shown. Conflicts must be acknowledged, even for a rehearsal.
-    pub fn ask(&mut self, work: Work, main: &Books, id: u64, asked: &Value, user: &str, now: i64, base: &str) -> Result<Value, Refused> {
+    pub fn ask(&mut self, asked: &Asked<'_>, main: &Books, base: &str) -> Result<Value, Refused> {
+        let Asked { work, branch: id, body, user, now } = *asked;
         let (status, refusal) = match work {
             Work::Merge => ("ready", "Branch is not ready to merge."),
             Work::Sync => ("ready", "Branch is not ready to sync."),
@@ -171,7 +186,7 @@ impl Branches {
         if !fits || !self.copies.contains_key(&id) {
             return Err(Refused::Text(refusal));
         }
-        let said = |name: &str| asked.get(name).and_then(Value::as_bool);
+        let said = |name: &str| body.get(name).and_then(Value::as_bool);
         let conflicts = self.conflicts(&main.store, id, base);
         if work != Work::Revert && !conflicts.is_empty() && said("acknowledge_conflicts") != Some(true) {
             let detail = "All conflicts must be acknowledged before this action can proceed.";

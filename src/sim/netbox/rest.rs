@@ -5,7 +5,7 @@ mod writes;
 use serde_json::{Value, json};
 use sha2::{Digest, Sha256};
 
-use super::branch::{self, Active, Branches, Refused};
+use super::branch::{self, Active, Asked, Branches, Refused};
 use super::changelog::{self, Entry, Request, absolute, relative};
 use super::edit::Books;
 use super::endpoint::{Endpoint, HTML, html, page_of, root};
@@ -269,8 +269,9 @@ impl NetBox {
                 };
             }
             Endpoint::Work(_, id) if self.books.store.get(branch::kind(), id).is_none() => return absent(branch::kind()),
-            Endpoint::Work(work, id) => {
-                return match self.branches.ask(work, &self.books, id, &body, &token.user, self.last, call.base) {
+            Endpoint::Work(work, branch) => {
+                let asked = Asked { work, branch, body: &body, user: &token.user, now: self.last };
+                return match self.branches.ask(&asked, &self.books, call.base) {
                     Ok(job) => Reply::new(200, job),
                     Err(Refused::Text(text)) => Reply::new(400, json!(text)),
                     Err(Refused::Conflicts(body)) => Reply::new(409, body),
