@@ -40,6 +40,7 @@ use super::command::Command;
 use super::commit::{self, Job};
 use super::device::{Device, Link, Running};
 use super::event::{Event, happening};
+use super::heap::Heap;
 use super::line::{self, Line};
 use super::poller::{Poller, Wake};
 use super::reader::{self, Reader};
@@ -136,6 +137,7 @@ pub(super) struct Core {
     outcomes: Arc<BTreeMap<String, u64>>,
     log: Arc<Vec<LogEntry>>,
     happenings: Arc<Vec<Happening>>,
+    heap: Heap,
     version: u64,
     dirty_since: Option<Instant>,
     urgent_since: Option<Instant>,
@@ -233,6 +235,7 @@ impl Core {
             outcomes: Arc::default(),
             log: Arc::default(),
             happenings: Arc::default(),
+            heap: Heap::default(),
             version: 0,
             dirty_since: Some(Instant::now()),
             urgent_since: None,
@@ -283,6 +286,7 @@ impl Core {
                 }
                 self.settle(news, self.options.follow).await;
                 self.show();
+                self.heap.settle(std::time::Instant::now());
             }
         }
         // Steps under way end by themselves: their journal says how far they came.
@@ -496,6 +500,7 @@ impl Core {
             SessionEvent::SyncDone(done) => {
                 let gone = device.observed.sweep(|path| !line::is_cli(path) && done.sweeps(path));
                 device.observed.fit();
+                self.heap.took(device.observed.len(), std::time::Instant::now());
                 tracing::debug!(device = %name, gone, leaves = device.observed.len(), "synced");
                 device.synced(&done);
                 self.replan = true;
@@ -595,6 +600,9 @@ impl Core {
                 self.intent.held_back = false;
                 self.intent.read = Some(now());
                 self.intent.objects = read.objects;
+                if read.touched == netbox::Touched::All {
+                    self.heap.took(read.objects, std::time::Instant::now());
+                }
                 let touched = if std::mem::take(&mut self.held_back) { netbox::Touched::All } else { read.touched };
                 self.adopt(Arc::new(read.fabric), touched);
             }
