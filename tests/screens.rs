@@ -452,6 +452,15 @@ fn intent_that_shrank_is_taken_by_a_key_when_armed() {
 }
 
 #[test]
+fn intent_that_failed_is_said_on_the_narrowest_screen() {
+    let mut fixture = Fixture::new();
+    fixture.snapshot.fabric = Arc::from("production-dc1");
+    fixture.snapshot.intent.error = Some("NetBox cannot be reached; check the URL".to_owned());
+    has(&fixture.model(80, 24), &["intent FAILED"]);
+    has(&fixture.model(120, 40), &["intent FAILED, of "]);
+}
+
+#[test]
 fn yang_opens_branch_by_branch_and_shows_live_and_desired_values() {
     let mut model = Fixture::new().model(120, 40);
     press(&mut model, "down down 3");

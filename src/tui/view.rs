@@ -114,8 +114,8 @@ fn header(model: &Model, draw: &mut Draw<'_>, area: Rect) {
         format!("{gap}drift 0")
     };
     let intent = match (&model.live.intent.error, model.live.intent.read) {
-        (Some(_), Some(read)) => (format!("{gap}intent FAILED, of {}", draw.clock(read)), theme.bad),
-        (Some(_), None) => (format!("{gap}intent FAILED"), theme.bad),
+        (Some(_), Some(read)) if wide => (format!("{gap}intent FAILED, of {}", draw.clock(read)), theme.bad),
+        (Some(_), _) => (format!("{gap}intent FAILED"), theme.bad),
         (None, Some(read)) => {
             let age = draw.rough_age(read);
             match &model.live.intent.branch {
@@ -130,7 +130,12 @@ fn header(model: &Model, draw: &mut Draw<'_>, area: Rect) {
         }
     };
     let bad = |count: usize| if count > 0 { theme.bad } else { theme.text };
-    let optional = [(devices, bad(s.stale + s.down)), (drift, bad(s.drift)), staged, intent];
+    let (devices, drift) = ((devices, bad(s.stale + s.down)), (drift, bad(s.drift)));
+    // Intent that is not followed any more must be seen on the narrowest screen.
+    let optional = match model.live.intent.error {
+        Some(_) => [intent, devices, drift, staged],
+        None => [devices, drift, staged, intent],
+    };
     let wide_of = |text: &str| clean::width(&clean::clean(text, draw.glyphs.ascii));
     let mut used: usize = parts.iter().map(|(text, _)| wide_of(text)).sum();
     for part in optional {
