@@ -166,6 +166,10 @@ pub fn run() -> ExitCode {
 }
 
 fn dispatch(line: Line) -> Exit {
+    if !matches!(line.command, Some(Command::Lab(_))) {
+        // The lab makes many things at once; a mirror holds much and makes little.
+        crate::engine::heap::share();
+    }
     let runtime =
         tokio::runtime::Builder::new_multi_thread().enable_all().build().map_err(|error| Failure::new(format!("no runtime: {error}")))?;
     limits::raise();

@@ -16,7 +16,7 @@ mod event;
 pub mod feed;
 mod gate;
 pub mod health;
-mod heap;
+pub mod heap;
 pub mod history;
 mod identity;
 pub mod intent;
