@@ -42,7 +42,7 @@ impl Apply {
             Some(plan) => plan.steps.iter().map(|step| step.device.to_string()).collect(),
             None => self.devices.clone(),
         };
-        let context = self.options.context(&settings, true);
+        let context = Context::of(&settings, true);
         let (handle, snapshot) = match plan::observe(settings, devices, None, self.options.overrides.clone()).await {
             Ok(pair) => pair,
             Err(failure) => return Err(self.options.failed(failure)?),
@@ -67,11 +67,6 @@ pub struct Options {
 }
 
 impl Options {
-    /// What the settings say of it; `wanted` when intent is what is committed.
-    pub fn context(&self, settings: &Settings, wanted: bool) -> Context {
-        Context { wanted, environment: settings.environment, fabric: Arc::clone(&settings.fabric), timing: settings.timing.clone() }
-    }
-
     /// A failure before anything was sent, as the document that was asked for, too.
     pub fn failed(&self, failure: Failure) -> Result<Failure, Failure> {
         if self.json {
@@ -89,6 +84,13 @@ pub struct Context {
     environment: Environment,
     fabric: Arc<str>,
     timing: Timing,
+}
+
+impl Context {
+    /// What the settings say of it; `wanted` when intent is what is committed.
+    pub fn of(settings: &Settings, wanted: bool) -> Self {
+        Self { wanted, environment: settings.environment, fabric: Arc::clone(&settings.fabric), timing: settings.timing.clone() }
+    }
 }
 
 /// Shows a plan, asks, commits it and tells how it goes.

@@ -32,7 +32,7 @@ impl Rollback {
             let hint = "give --write, or set `write = true` for the fabric; with --out FILE the plan is only written";
             return Err(Failure::new("read-only").hint(hint).code(REFUSED));
         }
-        let context = self.options.context(&settings, false);
+        let context = apply::Context::of(&settings, false);
         let (mut handle, _) = match plan::observe(settings, Vec::new(), None, self.options.overrides.clone()).await {
             Ok(pair) => pair,
             Err(failure) => return Err(self.options.failed(failure)?),

@@ -1136,7 +1136,7 @@ impl Core {
         self.plan_round += 1;
         let (job, before, round, events) = (PlanJob::of(self, None), Arc::clone(&self.plan), self.plan_round, self.events.clone());
         tokio::task::spawn_blocking(move || {
-            let plan = reconcile::keep(&before, |made| job.run(made));
+            let plan = reconcile::keep(&before, job.run(before.made));
             let _ = events.blocking_send(Event::Planned(round, plan));
         });
     }
@@ -1144,7 +1144,7 @@ impl Core {
     fn plan_anew(&mut self) {
         let begun = Instant::now();
         let job = PlanJob::of(self, None);
-        self.plan = reconcile::keep(&self.plan, |made| job.run(made));
+        self.plan = reconcile::keep(&self.plan, job.run(self.plan.made));
         self.plan_cost = begun.elapsed();
         self.plan_staged();
     }
@@ -1170,7 +1170,7 @@ impl Core {
         self.staged_plan = (!self.staged.is_empty()).then(|| {
             let job = PlanJob::of(self, Some(Arc::clone(&self.staged)));
             match &self.staged_plan {
-                Some(old) => reconcile::keep(old, |made| job.run(made)),
+                Some(old) => reconcile::keep(old, job.run(old.made)),
                 None => Arc::new(job.run(now())),
             }
         });

@@ -219,9 +219,9 @@ impl PlanJob {
     }
 }
 
-/// A plan that says what the one before says keeps its hash, so that what was reviewed can be committed.
-pub(super) fn keep(before: &Arc<Plan>, make: impl Fn(u64) -> Plan) -> Arc<Plan> {
-    let mut plan = make(before.made);
+/// A plan that says what the one before says keeps its hash, so that what was reviewed can be committed. `plan` was made as if at the
+/// time of the one before.
+pub(super) fn keep(before: &Arc<Plan>, mut plan: Plan) -> Arc<Plan> {
     if plan.hash == before.hash {
         return Arc::clone(before);
     }

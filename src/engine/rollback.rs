@@ -37,9 +37,9 @@ impl Done {
             return Err(format!("operation {id} by {} is under way", operation.user));
         }
         let changes = arrived(store, &operation)?;
+        let ours: Vec<Change> = changes.values().flatten().cloned().collect();
         for later in operations {
             let theirs: Vec<Change> = arrived(store, &later)?.into_values().flatten().collect();
-            let ours: Vec<Change> = changes.values().flatten().cloned().collect();
             if let Some(meets) = overlap(&ours, &theirs) {
                 return Err(format!(
                     "operation {} by {} touched {} {} after operation {id}: roll that one back first",
@@ -163,11 +163,9 @@ impl Core {
     /// The rollback as it stands now, in place of the staged plan.
     pub(super) fn plan_rollback(&mut self) -> Result<(), String> {
         let Some(done) = &self.taking_back else { return Ok(()) };
-        // Whether it can be made does not hang on when.
-        let first = done.plan(self, now())?;
         let plan = match &self.staged_plan {
-            Some(before) => reconcile::keep(before, |made| done.plan(self, made).unwrap_or_else(|_| first.clone())),
-            None => Arc::new(first),
+            Some(before) => reconcile::keep(before, done.plan(self, before.made)?),
+            None => Arc::new(done.plan(self, now())?),
         };
         self.staged_plan = Some(plan);
         Ok(())
